@@ -1,0 +1,256 @@
+// The job controller as a pure state machine: which messages wait, which are due, who gets them, which programs to
+// launch or stop. It never reads a clock, a file or a socket: every event comes with the time, every consequence is
+// an action for the server to carry out. So a day of traffic is simulated from one seed (tests/sim).
+//
+// Thread safety: none; one owner (the server's thread, or a simulator). Lifetime: actions are values.
+//
+// Times: `now` never needs to be monotonic (it is wall-clock, because next attempts survive restarts); the controller
+// copes with steps in either direction.
+//
+// Costs: at most 100 bytes per message in all; O(1) or O(log n) per event.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "queue/message_id.hpp"
+#include "queue/state.hpp"
+
+namespace jobctl {
+
+using mta::queue::file_key;
+using mta::queue::message_id;
+using mta::queue::phase;
+using mta::queue::priority;
+using time_point = mta::queue::time_point;
+using std::chrono::milliseconds;
+
+/// Small numbers that name things inside the controller; given out by it, or chosen by the server (workers, jobs).
+enum class channel_no : std::uint32_t {};
+enum class worker_no : std::uint64_t {};  ///< a connected channel program (a session); never reused
+enum class job_no : std::uint64_t {};     ///< a launched process; never reused; 0: the worker was started by hand
+
+struct pool_limits {
+  std::string name;
+  std::uint32_t job_limit = 10;  ///< simultaneous processes of all channels of the pool
+};
+
+/// Waits after the 1st, 2nd, … failure; the last repeats. Never empty.
+using backoff_schedule = std::vector<std::chrono::seconds>;
+
+struct channel_limits {
+  std::string name;
+  std::string pool;
+  bool has_program = true;            ///< false: messages only wait here
+  std::uint32_t max_jobs = 100;       ///< `maxjobs`
+  std::uint32_t thread_depth = 10;    ///< `threaddepth`: waiting messages that deserve one more thread
+  std::uint32_t threads_per_job = 20; ///< assumed for programs that are not yet connected
+  backoff_schedule backoff[3];        ///< by priority
+  milliseconds relaunch_first{1000}, relaunch_last{300'000};  ///< delay after a program that died at once; doubles
+  bool stopped = false;               ///< configured or ordered to start nothing
+};
+
+struct limits {
+  std::vector<pool_limits> pools;  ///< the first serves channels that name no pool
+  std::vector<channel_limits> channels;
+  std::uint32_t lease_batch = 64;  ///< most messages handed out in one action
+};
+
+/// A message as an enqueuer announces it or a scan finds it.
+struct new_message {
+  std::uint32_t slot = 0;
+  mta::queue::priority priority = priority::normal;
+  mta::queue::phase phase = phase::queued;  ///< queued, deferred or held
+  std::uint16_t attempts = 0;
+  std::uint32_t recipients = 1;
+  std::uint64_t size = 0;       ///< content bytes
+  time_point committed{};
+  time_point due{};             ///< epoch: at once
+  std::string_view host;        ///< destination host, may be empty
+};
+
+enum class outcome : std::uint8_t {
+  finished,   ///< every recipient has its final disposition; the record is done with
+  deferred,   ///< an attempt was made; try again after the backoff, or at `next_attempt` if given
+  released,   ///< handed back untried (the program is ending): due at once, no attempt counted
+  locked,     ///< another process holds its lock: look again in a few seconds
+  gone,       ///< finished or removed already
+  bad,        ///< damaged: set it aside
+};
+
+struct message_result {
+  message_id id;
+  jobctl::outcome outcome = outcome::finished;
+  time_point next_attempt{};  ///< deferred: epoch = by the channel's backoff
+};
+
+struct leased_message {
+  message_id id;
+  std::uint16_t attempts = 0;
+  mta::queue::priority priority = priority::normal;
+};
+
+/// What the server must do. Actions are to be carried out in order.
+namespace action {
+struct lease {  ///< hand these to that worker; they count as in its hands from now on
+  worker_no worker;
+  channel_no channel;
+  std::vector<leased_message> messages;
+};
+struct launch {  ///< start the channel's program; answer with job_started or launch_failed
+  job_no job;
+  channel_no channel;
+};
+struct stop_worker {  ///< tell it to finish what it has in hand and leave
+  worker_no worker;
+  std::string why;
+};
+struct recycle {  ///< every message of the file is finished: reset or remove it
+  channel_no channel;
+  file_key file;
+};
+struct compact {  ///< mostly finished: move these survivors; nobody gets them until `moved` or `move_failed`
+  channel_no channel;
+  file_key file;
+  std::vector<std::uint32_t> slots;
+};
+struct write_state {  ///< an operator's change: write it to the message file, flushed
+  channel_no channel;
+  message_id id;
+  mta::queue::phase phase;
+  time_point due;
+};
+struct set_aside {  ///< a program found it damaged
+  channel_no channel;
+  message_id id;
+};
+enum class severity : std::uint8_t { info, warning, problem };
+struct report {  ///< one line for the log
+  jobctl::action::severity severity;
+  std::string text;
+};
+}  // namespace action
+using action_list = std::vector<std::variant<action::lease, action::launch, action::stop_worker, action::recycle,
+                                             action::compact, action::write_state, action::set_aside, action::report>>;
+
+struct channel_figures {
+  std::uint64_t ready = 0;     ///< due and waiting for a program
+  std::uint64_t in_hand = 0;   ///< leased
+  std::uint64_t deferred = 0;  ///< waiting for their time
+  std::uint64_t held = 0;
+  std::uint64_t bytes = 0;     ///< content bytes of all live messages
+  std::uint64_t finished = 0, attempts_failed = 0;  ///< since start
+  std::uint32_t workers = 0, jobs = 0;
+  bool stopped = false;
+  time_point oldest{};         ///< commit time of the oldest ready message; epoch: none
+};
+
+/// One row of a listing.
+struct listed {
+  message_id id;
+  channel_no channel{};
+  mta::queue::phase phase{};
+  bool in_hand = false;
+  mta::queue::priority priority{};
+  std::uint16_t attempts = 0;
+  std::uint64_t size = 0;
+  time_point committed{}, due{};
+  std::string_view host;  ///< valid until the next event
+};
+
+struct list_filter {
+  std::string channel, host;  ///< empty: any; `host` also matches subdomains when it begins with a dot
+  int phase = -1;             ///< -1: any; else a mta::queue::phase
+  int in_hand = -1;           ///< -1: any; 0, 1
+  std::uint64_t size_at_least = 0, size_at_most = ~0ull;
+  std::uint32_t attempts_at_least = 0;
+  time_point committed_before = time_point::max(), committed_after = time_point::min();
+};
+
+class controller {
+ public:
+  explicit controller(const limits&);
+  ~controller();
+  controller(const controller&) = delete;
+  controller& operator=(const controller&) = delete;
+
+  // --- configuration -------------------------------------------------------------------------------------------
+  /// Takes new limits at once. Channels that vanished keep their messages and get no program. Channel numbers stay.
+  void configure(time_point now, const limits&);
+  /// The channel's number; made without a program if unknown (its directory exists, its configuration does not).
+  channel_no channel(std::string_view name);
+  const std::string& channel_name(channel_no) const;
+
+  // --- the queue ------------------------------------------------------------------------------------------------
+  /// Messages of one file; those already known (leased ones included) are left as they are. `capacity` of the file in
+  /// slots; `complete`: no writer will add more to this generation (full).
+  void messages_found(time_point now, channel_no, file_key, std::uint32_t capacity, bool complete,
+                      std::span<const new_message>);
+  /// The file is no longer there (or has another generation): its messages are forgotten, with a report for live ones.
+  void file_gone(time_point now, file_key);
+  void moved(time_point now, message_id from, message_id to);
+  void move_failed(time_point now, message_id);
+  /// The file was reset or removed after action::recycle, or it could not be (it is offered again later).
+  void recycled(time_point now, file_key, bool done);
+
+  // --- channel programs ------------------------------------------------------------------------------------------
+  /// `holding`: messages it has in hand from before a restart of the controller or of the connection.
+  void worker_connected(time_point now, worker_no, channel_no, job_no, std::uint32_t max_threads,
+                        std::span<const message_id> holding);
+  /// It can take `more` messages beyond what it has been given. An idle program keeps credit, and so is woken.
+  void worker_asks(time_point now, worker_no, std::uint32_t more);
+  /// It wants nothing more: its credit is void; it will return or finish what it has.
+  void worker_stopping(time_point now, worker_no);
+  void results(time_point now, worker_no, std::span<const message_result>);
+  /// The connection ended: what it had in hand is due again (after its locks are seen to be gone: `locked`).
+  void worker_gone(time_point now, worker_no);
+
+  void job_started(time_point now, job_no, std::int64_t pid);
+  void launch_failed(time_point now, job_no, std::string_view why);
+  /// `clean`: exit status 0.
+  void job_exited(time_point now, job_no, bool clean, std::string_view status_in_words);
+
+  // --- operators and the clock -------------------------------------------------------------------------------------
+  void clock(time_point now);
+  /// Makes every deferred message of the channel due now, and starts a program even if it died recently.
+  void run_channel(time_point now, channel_no);
+  void stop_channel(time_point now, channel_no, bool stopped);
+  void hold(time_point now, std::span<const message_id>);
+  void release(time_point now, std::span<const message_id>);
+  /// No more leases and launches; every worker is told to stop.
+  void shut_down(time_point now);
+
+  // --- answers -----------------------------------------------------------------------------------------------------
+  /// Due messages that nobody has in hand, for the worker's channel.
+  std::uint64_t pending(worker_no) const;
+  /// How many threads the worker should run, from the present backlog (0 when there is nothing to do).
+  std::uint32_t threads_needed(worker_no) const;
+  /// When `clock` must be called next; max(): only after some event.
+  time_point next_deadline() const;
+  /// What has to be done since the last call, in order.
+  action_list take_actions();
+
+  channel_figures figures(channel_no) const;
+  std::vector<channel_no> channels() const;
+  bool find(const message_id&, listed&) const;
+  /// Up to `most` rows that match, from a cursor on (0: start; updated; 0 again when there are no more). Visits only what it must.
+  std::vector<listed> list(const list_filter&, std::size_t most, std::uint64_t& cursor) const;
+  std::uint64_t message_count() const;
+  /// Bytes allocated for messages, files and hosts.
+  std::size_t memory() const;
+
+  /// Checks every invariant; returns what is broken (empty: nothing). O(n); for tests.
+  std::string check_invariants() const;
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace jobctl

@@ -1,0 +1,3 @@
+#include "jobctl/cli/cli.hpp"
+
+int main(int argc, char** argv) { return jobctl::cli::run(argc, argv); }

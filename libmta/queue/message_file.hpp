@@ -1,0 +1,101 @@
+// One open message file, seen from the dequeue side and by whoever inspects or maintains the queue
+// (docs/queue-format.md). Appending is writer.hpp.
+//
+// Thread safety: all members may be called from any thread; calls that change one slot must come from the holder
+// of that slot's lock, one at a time. Lifetime: what it returns by value is independent of it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "queue/envelope.hpp"
+#include "queue/file_io.hpp"
+#include "queue/message_id.hpp"
+#include "queue/state.hpp"
+
+namespace mta::queue {
+
+struct file_header {
+  file_number number{};
+  std::uint32_t generation = 0;
+  std::uint32_t capacity = 0;
+  std::uint64_t data_start = 0;
+  std::uint64_t data_limit = 0;
+  time_point created{};
+};
+
+/// What reading the entry table found in one slot.
+struct slot_content {
+  enum class kind : std::uint8_t { empty, message, damaged } what = kind::empty;
+  listed_message message;  ///< kind::message
+};
+
+class message_file {
+ public:
+  /// Opens and checks the header. Errors: the system's; damaged; wrong_version.
+  static result<std::shared_ptr<message_file>> open(file_io&, const std::string& path);
+
+  const file_header& header() const noexcept { return header_; }
+  const std::string& path() const noexcept { return path_; }
+  message_id id(std::uint32_t slot) const noexcept { return {header_.number, header_.generation, slot}; }
+
+  /// Reads `count` entries from `first` in one go (fewer past the capacity) and calls `visit(slot, content)` for each.
+  result<> read_entries(std::uint32_t first, std::uint32_t count,
+                        const std::function<void(std::uint32_t, const slot_content&)>& visit);
+  /// One slot. errc::gone: empty; errc::damaged.
+  result<listed_message> read_entry(std::uint32_t slot);
+  /// Reads, checks and parses. errc::damaged, if the record fails its check.
+  result<envelope> read_envelope(const entry&);
+  /// Reads the whole content and checks it. errc::damaged. For messages of moderate size; see content_reader.
+  result<std::string> read_content(const entry&);
+  /// Checks envelope and content against their checks, in bounded memory.
+  result<> verify(const entry&);
+  /// Reads part of the content, unchecked: up to buffer.size() bytes from `offset` within the content.
+  result<std::size_t> read_content_part(const entry&, std::uint64_t offset, std::span<std::byte> buffer);
+
+  /// Locks slots [first, first + count) for this open file. false: another process holds one of them.
+  result<bool> try_lock(std::uint32_t first, std::uint32_t count = 1);
+  result<> unlock(std::uint32_t first, std::uint32_t count = 1);
+  /// Is no slot of the file locked by another process?
+  result<bool> nobody_holds_any();
+
+  /// Writes a new state over the copy that is not the durable one, flushing first where the format demands it. The
+  /// caller holds the slot's lock and has read the entry under it.
+  result<> change_state(std::uint32_t slot, const message_state& state);
+  /// Flushes all changes made so far, by anybody.
+  result<> flush();
+
+  /// Appends one JSON line to the file's history (not flushed: it explains, it decides nothing).
+  void note_history(std::string_view json_line) noexcept;
+  /// History lines of one slot, oldest first.
+  std::vector<std::string> read_history(std::uint32_t slot);
+
+  file& raw() noexcept { return *file_; }
+
+ private:
+  message_file(file_io& io, std::string path, std::unique_ptr<file> f, const file_header& h);
+
+  struct copies;  // both state copies of a slot, decoded
+  result<std::string> read_envelope_text(const entry&);
+
+  file_io& io_;
+  std::string path_;
+  std::unique_ptr<file> file_;
+  file_header header_;
+
+  // Which copy of a slot this process wrote since its last flush: see "Which copy is durable?".
+  std::mutex mutex_;
+  std::uint64_t flushes_ = 1;
+  struct own_change {
+    std::uint32_t sequence;  // of the copy that we wrote last
+    std::uint64_t flush;     // value of flushes_ when it was written: durable once flushes_ is greater
+  };
+  std::vector<own_change> own_;  // by slot, grown on demand
+};
+
+}  // namespace mta::queue

@@ -9,7 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -70,32 +70,37 @@ class message_file {
   /// Flushes all changes made so far, by anybody.
   result<> flush();
 
-  /// Appends one JSON line to the file's history (not flushed: it explains, it decides nothing).
-  void note_history(std::string_view json_line) noexcept;
-  /// History lines of one slot, oldest first.
-  std::vector<std::string> read_history(std::uint32_t slot);
+  /// Appends a JSON object (text without line ends, such as {"time":…,"text":…}) to the history of one slot. Not flushed,
+  /// and a failure is ignored: the history explains, it decides nothing.
+  void note_history(std::uint32_t slot, std::string_view json_object) noexcept;
+  /// The objects noted for one slot, oldest first, each with its "generation" and "slot".
+  result<std::vector<std::string>> read_history(std::uint32_t slot);
 
   file& raw() noexcept { return *file_; }
 
  private:
   message_file(file_io& io, std::string path, std::unique_ptr<file> f, const file_header& h);
 
-  struct copies;  // both state copies of a slot, decoded
-  result<std::string> read_envelope_text(const entry&);
+  /// What this process knows about the two state copies of a slot: see "Which copy is durable?" in the format.
+  struct slot_copies {
+    std::uint32_t sequence[2] = {0, 0};  ///< of each copy; 0: not valid
+    std::uint32_t own_epoch = 0;         ///< flush epoch in which we wrote `own_copy`; 0: we did not
+    std::uint8_t own_copy = 0;
+    bool known = false;
+  };
+  void remember(std::uint32_t slot, std::uint32_t sequence_a, std::uint32_t sequence_b);
+  result<std::uint64_t> checked_content_length(const entry&);
+  std::string history_path() const;
 
   file_io& io_;
   std::string path_;
   std::unique_ptr<file> file_;
   file_header header_;
 
-  // Which copy of a slot this process wrote since its last flush: see "Which copy is durable?".
   std::mutex mutex_;
-  std::uint64_t flushes_ = 1;
-  struct own_change {
-    std::uint32_t sequence;  // of the copy that we wrote last
-    std::uint64_t flush;     // value of flushes_ when it was written: durable once flushes_ is greater
-  };
-  std::vector<own_change> own_;  // by slot, grown on demand
+  std::uint32_t epoch_ = 1;          // of writes made now
+  std::uint32_t durable_epoch_ = 0;  // writes up to this epoch are on the disk
+  std::vector<slot_copies> copies_;  // by slot; sized on first use
 };
 
 }  // namespace mta::queue

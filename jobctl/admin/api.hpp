@@ -1,0 +1,39 @@
+// The JSON API for operators: HTTP/1.1 on the Unix socket run/api.sock (docs/api.md). Runs inside the
+// server's io_context thread and never blocks it: what reads files is posted to the server's worker pool.
+//
+// Thread safety: construct, listen, close and destroy on the io_context's thread (or before it runs).
+// Lifetime: the server and the io_context outlive it; connections end when it is destroyed.
+#pragma once
+
+#include "base/error.hpp"
+
+#include <memory>
+#include <string>
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace jobctl {
+
+class server;
+
+class api {
+ public:
+  api(boost::asio::io_context&, server&);
+  ~api();
+  api(const api&) = delete;
+  api& operator=(const api&) = delete;
+
+  /// Makes the socket (mode 0660; a left-over one is replaced) and accepts connections. Throws mta::exception
+  /// when it cannot.
+  void listen(const std::string& socket_path);
+  /// Accepts no more, ends idle connections at once and others after their answer; removes the socket file.
+  void close();
+
+ private:
+  struct impl;
+  std::shared_ptr<impl> impl_;
+};
+
+}  // namespace jobctl

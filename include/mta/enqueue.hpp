@@ -1,0 +1,97 @@
+// Submitting messages: the C++ face of libmta/enqueue, which is also what mtaEnqueueStart() and its relatives
+// run.
+//
+//   auto s = mta::submission::start("ann@example.org").value();
+//   s.add("bob@example.net").value();
+//   s.write_line("Subject: hello").value();
+//   s.write_line("").value();
+//   s.write_line("Hello.").value();
+//   auto ids = s.finish().value();   // on the disk now
+//
+// Thread safety: different submissions from different threads; one submission from one thread at a time. A
+// submission that is destroyed unfinished is dropped.
+#pragma once
+
+#include <mta/dequeue.hpp>
+#include <mta/error.hpp>
+#include <mta/export.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mta {
+
+/// Where a recipient appears.
+enum class recipient_role : std::uint8_t {
+  envelope,  ///< envelope only: transferred and re-enqueued mail
+  to,        ///< envelope, and the To: line that is then made
+  cc,
+  bcc,
+  header_to,  ///< the To: line only
+  header_cc,
+  header_bcc,
+};
+
+struct submission_options {
+  std::string_view channel;  ///< source channel; empty: that of `like`, else PMDF_CHANNEL
+  /// Copy all per-message envelope fields (envelope id, flags, …) from a message in hand: intermediate
+  /// channels.
+  const message* like = nullptr;
+  std::string_view envelope_id;
+  std::uint32_t delivery_flags = 0;
+  std::optional<notify_flags> notify;  ///< for recipients that set none
+  message_priority priority = message_priority::normal;
+  std::chrono::sys_time<std::chrono::milliseconds> not_before{};  ///< epoch: at once
+  std::uint64_t fragment_blocks = 0, fragment_lines = 0;          ///< 0: no limit
+  bool sort_recipients = true;
+};
+
+struct recipient_options {
+  recipient_role role = recipient_role::envelope;
+  const recipient* like =
+      nullptr;                ///< copy the per-recipient fields from this recipient of a message in hand
+  std::string_view original;  ///< ORCPT, bare address
+  std::uint32_t delivery_flags = 0;
+  std::optional<notify_flags> notify;
+};
+
+/// One message being submitted.
+class MTA_API submission {
+ public:
+  /// Begins a message; an empty `from` is the null sender. Errors: errc::not_configured (no or an unknown
+  /// source channel), errc::out_of_range (an address over 256 bytes), those of init().
+  static result<submission> start(std::string_view from, const submission_options& = {});
+
+  submission(submission&&) noexcept;
+  submission& operator=(submission&&) noexcept;
+  ~submission();
+
+  /// Adds a recipient, before the first write. Errors: errc::rejected (no route, or no address: the context
+  /// says why; others may still be added), errc::out_of_range.
+  result<> add(std::string_view address, const recipient_options& = {});
+  /// Adds bytes of header or body; lines end in LF or CRLF, and pieces may begin and end anywhere.
+  result<> write(std::string_view bytes);
+  /// Adds one line; the terminator is supplied.
+  result<> write_line(std::string_view line);
+  /// Adds the content of a message in hand, from its read point (`from_start`: from its first line) to its
+  /// end.
+  result<> copy(message&, bool from_start = true);
+  /// Commits it. On success it is on the disk, once for each destination channel, and the ids are returned;
+  /// the job controller has been told if it runs. The submission is over whatever the result. Errors:
+  /// errc::no_space, errc::rejected, the system's; errc::out_of_range: nothing was written, or nobody added.
+  result<std::vector<std::string>> finish();
+  /// Drops it.
+  void abandon() noexcept;
+
+ private:
+  struct impl;
+  explicit submission(std::unique_ptr<impl>) noexcept;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace mta

@@ -2,12 +2,12 @@
 // Thread safety: values.
 #pragma once
 
+#include "base/error.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/error.hpp"
 
 namespace mta::queue {
 

@@ -5,13 +5,13 @@
 // Thread safety: real_file_io() may be used from any thread; several threads may use one handle at once.
 #pragma once
 
+#include "base/error.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "base/error.hpp"
 
 namespace mta::queue {
 

@@ -1,9 +1,14 @@
 // One open message file, seen from the dequeue side and by whoever inspects or maintains the queue
 // (docs/queue-format.md). Appending is writer.hpp.
 //
-// Thread safety: all members may be called from any thread; calls that change one slot must come from the holder
-// of that slot's lock, one at a time. Lifetime: what it returns by value is independent of it.
+// Thread safety: all members may be called from any thread; calls that change one slot must come from the
+// holder of that slot's lock, one at a time. Lifetime: what it returns by value is independent of it.
 #pragma once
+
+#include "queue/envelope.hpp"
+#include "queue/file_io.hpp"
+#include "queue/message_id.hpp"
+#include "queue/state.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -12,11 +17,6 @@
 #include <span>
 #include <string>
 #include <vector>
-
-#include "queue/envelope.hpp"
-#include "queue/file_io.hpp"
-#include "queue/message_id.hpp"
-#include "queue/state.hpp"
 
 namespace mta::queue {
 
@@ -44,7 +44,8 @@ class message_file {
   const std::string& path() const noexcept { return path_; }
   message_id id(std::uint32_t slot) const noexcept { return {header_.number, header_.generation, slot}; }
 
-  /// Reads `count` entries from `first` in one go (fewer past the capacity) and calls `visit(slot, content)` for each.
+  /// Reads `count` entries from `first` in one go (fewer past the capacity) and calls `visit(slot, content)`
+  /// for each.
   result<> read_entries(std::uint32_t first, std::uint32_t count,
                         const std::function<void(std::uint32_t, const slot_content&)>& visit);
   /// One slot. errc::gone: empty; errc::damaged.
@@ -64,14 +65,19 @@ class message_file {
   /// Is no slot of the file locked by another process?
   result<bool> nobody_holds_any();
 
-  /// Writes a new state over the copy that is not the durable one, flushing first where the format demands it. The
-  /// caller holds the slot's lock and has read the entry under it.
+  /// Writes a new state over the copy that is not the durable one, flushing first where the format demands
+  /// it. The caller holds the slot's lock and has read the entry under it.
   result<> change_state(std::uint32_t slot, const message_state& state);
   /// Flushes all changes made so far, by anybody.
   result<> flush();
+  /// Begins the next generation: every message must be finished, and the caller holds the writer's lock. The
+  /// object then stands for the old generation and is of no more use.
+  result<> reset();
+  /// Replaces an entry that fails its check by one that says "set aside", flushed.
+  result<> erase_damaged_entry(std::uint32_t slot);
 
-  /// Appends a JSON object (text without line ends, such as {"time":…,"text":…}) to the history of one slot. Not flushed,
-  /// and a failure is ignored: the history explains, it decides nothing.
+  /// Appends a JSON object (text without line ends, such as {"time":…,"text":…}) to the history of one slot.
+  /// Not flushed, and a failure is ignored: the history explains, it decides nothing.
   void note_history(std::uint32_t slot, std::string_view json_object) noexcept;
   /// The objects noted for one slot, oldest first, each with its "generation" and "slot".
   result<std::vector<std::string>> read_history(std::uint32_t slot);
@@ -81,7 +87,8 @@ class message_file {
  private:
   message_file(file_io& io, std::string path, std::unique_ptr<file> f, const file_header& h);
 
-  /// What this process knows about the two state copies of a slot: see "Which copy is durable?" in the format.
+  /// What this process knows about the two state copies of a slot: see "Which copy is durable?" in the
+  /// format.
   struct slot_copies {
     std::uint32_t sequence[2] = {0, 0};  ///< of each copy; 0: not valid
     std::uint32_t own_epoch = 0;         ///< flush epoch in which we wrote `own_copy`; 0: we did not

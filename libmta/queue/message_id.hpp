@@ -2,13 +2,13 @@
 // Thread safety: values; new_file_number() may be called from any thread.
 #pragma once
 
+#include "base/error.hpp"
+
 #include <compare>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
-
-#include "base/error.hpp"
 
 namespace mta::queue {
 
@@ -47,6 +47,7 @@ result<message_id> parse_message_id(std::string_view);
 template <>
 struct std::hash<mta::queue::file_key> {
   std::size_t operator()(const mta::queue::file_key& k) const noexcept {
-    return static_cast<std::size_t>((static_cast<std::uint64_t>(k.file) ^ k.generation) * 0x9E3779B97F4A7C15u);
+    return static_cast<std::size_t>((static_cast<std::uint64_t>(k.file) ^ k.generation) *
+                                    0x9E3779B97F4A7C15u);
   }
 };

@@ -2,12 +2,12 @@
 // Thread safety: values.
 #pragma once
 
+#include "queue/message_id.hpp"
+
 #include <bitset>
 #include <chrono>
 #include <cstdint>
 #include <string>
-
-#include "queue/message_id.hpp"
 
 namespace mta::queue {
 
@@ -35,7 +35,9 @@ struct message_state {
   time_point changed{};
   std::bitset<max_recipients> finished;  ///< by place in the envelope
 
-  bool live() const noexcept { return phase == phase::queued || phase == phase::deferred || phase == phase::held; }
+  bool live() const noexcept {
+    return phase == phase::queued || phase == phase::deferred || phase == phase::held;
+  }
   bool operator==(const message_state&) const = default;
 };
 

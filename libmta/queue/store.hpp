@@ -1,6 +1,9 @@
-// The queue directories as a whole: finding files, scanning, maintenance. Used by the controller's server and tools.
-// Thread safety: every member from any thread.
+// The queue directories as a whole: finding files, scanning, maintenance. Used by the controller's server and
+// tools. Thread safety: every member from any thread.
 #pragma once
+
+#include "queue/message_file.hpp"
+#include "queue/writer.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -8,9 +11,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "queue/message_file.hpp"
-#include "queue/writer.hpp"
 
 namespace mta::queue {
 
@@ -36,24 +36,29 @@ class store {
     std::uint32_t used = 0;                ///< slots with anything in them
     std::uint32_t capacity = 0;
   };
-  /// Reads the entry table of a file from slot `first` on. Copies of an unfinished move are dropped here (see the
-  /// format's "move"): a void copy is marked finished. Entries damaged on disk are reported, not changed.
+  /// Reads the entry table of a file from slot `first` on. Copies of an unfinished move are dropped here (see
+  /// the format's "move"): a void copy is marked finished. Entries damaged on disk are reported, not changed.
   result<found> scan(message_file&, std::string_view channel, std::uint32_t first = 0);
 
   /// Sets one record aside: copies its bytes and `why` below .bad/, marks the slot bad, flushes.
-  result<> set_aside(message_file&, std::string_view channel, std::uint32_t slot, reason, std::string_view why);
+  result<> set_aside(message_file&, std::string_view channel, std::uint32_t slot, reason,
+                     std::string_view why);
 
-  /// Resets a file all of whose messages are finished, so that a writer can use it again; or removes it when the
-  /// channel already has `keep` spare files, or the file is unusually large. errc::busy: a writer or a channel program
-  /// has it open with a lock, or a message is still live.
+  /// Resets a file all of whose messages are finished, so that a writer can use it again; or removes it when
+  /// the channel already has `keep` spare files, or the file is unusually large. errc::busy: a writer or a
+  /// channel program has it open with a lock, or a message is still live.
   enum class recycled { reset, removed };
   result<recycled> recycle(std::string_view channel, file_number, std::uint32_t generation, std::size_t keep);
 
-  /// Copies a live message into another file through `writer`, durably, then marks the old one moved. The caller makes
-  /// sure that nobody has it in hand (the slot's lock is taken too). Returns the new place.
+  /// Copies a live message into another file through `writer`, durably, then marks the old one moved. The
+  /// caller makes sure that nobody has it in hand (the slot's lock is taken too). Returns the new place.
   result<committed> move(message_file&, std::string_view channel, std::uint32_t slot, writer&);
 
  private:
+  /// Is the copy of a move the one that counts?
+  result<bool> move_was_finished(std::string_view channel, const message_id& from);
+  void copy_history(std::string_view channel, const message_id& to, std::string_view line);
+
   file_io& io_;
   std::string root_;
 };

@@ -1,0 +1,503 @@
+// The queue on a real file system: what is committed is found again, changed, moved, set aside and reused.
+#include "queue/append_hint.hpp"
+#include "queue/format.hpp"
+#include "queue/store.hpp"
+#include "queue/writer.hpp"
+#include "temporary_directory.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <thread>
+
+namespace queue = mta::queue;
+using queue::phase;
+
+namespace {
+
+struct fixture {
+  test::temporary_directory directory;
+  queue::file_io& io = queue::real_file_io();
+  queue::store store{io, directory.path() + "/queue"};
+
+  fixture() { BOOST_REQUIRE(store.make_channel("l")); }
+
+  queue::writer_options small() const {
+    queue::writer_options o;
+    o.reserve_bytes = 0;
+    o.one_shot = true;
+    return o;
+  }
+
+  static queue::envelope envelope_to(const std::string& recipient) {
+    queue::envelope e;
+    e.from = "sender@a.example";
+    e.recipients.push_back({recipient, {}, {}, 0, 0});
+    return e;
+  }
+
+  queue::committed commit(queue::writer& writer, const std::string& recipient, const std::string& content,
+                          const std::string& channel = "l") {
+    const auto env = envelope_to(recipient);
+    queue::commit_request request;
+    request.channel = channel;
+    request.envelope = &env;
+    request.host = "b.example";
+    request.now = queue::time_point{std::chrono::milliseconds{1'700'000'000'123}};
+    request.content.memory = content;
+    request.content.longest_line = 17;
+    const auto done = writer.commit(request);
+    BOOST_REQUIRE_MESSAGE(done, done.error().message());
+    return *done;
+  }
+
+  std::shared_ptr<queue::message_file> open(const queue::message_id& id) {
+    auto f = store.open("l", id.file);
+    BOOST_REQUIRE_MESSAGE(f, f.error().message());
+    return *f;
+  }
+
+  queue::store::found scan(const queue::message_id& id) {
+    auto f = open(id);
+    auto found = store.scan(*f, "l");
+    BOOST_REQUIRE_MESSAGE(found, found.error().message());
+    return *found;
+  }
+
+  void change(const queue::message_id& id, phase to) {
+    auto f = open(id);
+    BOOST_REQUIRE(*f->try_lock(id.slot));
+    auto message = f->read_entry(id.slot);
+    BOOST_REQUIRE(message);
+    message->state.phase = to;
+    BOOST_REQUIRE(f->change_state(id.slot, message->state));
+    BOOST_REQUIRE(f->unlock(id.slot));
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(ids)
+
+BOOST_AUTO_TEST_CASE(a_message_id_reads_back_as_written) {
+  const queue::message_id id{queue::new_file_number(), 7, 1234};
+  const auto again = queue::parse_message_id(to_string(id));
+  BOOST_REQUIRE(again);
+  BOOST_TEST((*again == id));
+  BOOST_TEST(to_string(id.file).size() == 13u);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_a_message_id_is_refused) {
+  for (const char* text : {"", "x", "0C9V3K8ZC4S0R", "0C9V3K8ZC4S0R.1", "0C9V3K8ZC4S0R.1.",
+                           "0C9V3K8ZC4S0R..1", "0C9V3K8ZC4S0U.1.1", "ZC9V3K8ZC4S0R.1.1", "0C9V3K8ZC4S0R.1.1x",
+                           "0C9V3K8ZC4S0R.-1.1", "0C9V3K8ZC4S0R.99999999999.1"}) {
+    const auto id = queue::parse_message_id(text);
+    BOOST_TEST(!id, text);
+    if (!id) BOOST_TEST((id.error().code == mta::errc::syntax));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(file_numbers_differ_and_grow_within_a_process) {
+  auto last = queue::new_file_number();
+  for (int i = 0; i < 10'000; ++i) {
+    const auto next = queue::new_file_number();
+    BOOST_REQUIRE(last < next);
+    last = next;
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(envelopes)
+
+BOOST_AUTO_TEST_CASE(every_field_survives) {
+  queue::envelope e;
+  e.from = "a b%\n@x";
+  e.source_channel = "tcp_local";
+  e.envelope_id = "QQ314159";
+  e.header_id = "<1@x>";
+  e.delivery_flags = 3;
+  e.notify_flags = 0x19;
+  e.fragment_blocks = 10;
+  e.fragment_lines = 20;
+  e.recipients = {{"p@q.example", "P@q", "p+x@q", 1, 0x20}, {"\x01\x7f\xff@z", {}, {}, 0, 0}};
+  const auto again = queue::parse_envelope(format_envelope(e, "ID"));
+  BOOST_REQUIRE(again);
+  BOOST_TEST(again->from == e.from);
+  BOOST_TEST(again->source_channel == e.source_channel);
+  BOOST_TEST(again->envelope_id == e.envelope_id);
+  BOOST_TEST(again->header_id == e.header_id);
+  BOOST_TEST(again->delivery_flags == 3u);
+  BOOST_TEST(again->notify_flags == 0x19u);
+  BOOST_TEST(again->fragment_blocks == 10u);
+  BOOST_TEST(again->fragment_lines == 20u);
+  BOOST_REQUIRE(again->recipients.size() == 2u);
+  BOOST_TEST(again->recipients[0].original == "P@q");
+  BOOST_TEST(again->recipients[0].intermediate == "p+x@q");
+  BOOST_TEST(again->recipients[0].notify_flags == 0x20u);
+  BOOST_TEST(again->recipients[1].address == e.recipients[1].address);
+}
+
+BOOST_AUTO_TEST_CASE(unknown_keys_are_skipped_and_nonsense_is_named) {
+  BOOST_TEST(queue::parse_envelope("id 1\nfuture thing\nto a@b\n")->recipients.size() == 1u);
+  const auto bad = queue::parse_envelope("id 1\nflags x y\n");
+  BOOST_REQUIRE(!bad);
+  BOOST_TEST(bad.error().context.find("line 2") != std::string::npos);
+  BOOST_TEST(!queue::parse_envelope("orcpt before@any.recipient\n"));
+  BOOST_TEST(!queue::parse_envelope("from bad%4\n"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_SUITE(committing, fixture)
+
+BOOST_AUTO_TEST_CASE(a_committed_message_is_found_with_envelope_and_content) {
+  queue::writer writer(io, store.root(), small());
+  const std::string content = "Subject: x\r\n\r\nhello\r\n";
+  const auto done = commit(writer, "p@b.example", content);
+  const auto found = scan(done.id);
+  BOOST_REQUIRE(found.messages.size() == 1u);
+  BOOST_TEST(found.damaged.empty());
+  const auto& e = found.messages[0].entry;
+  BOOST_TEST(e.host == "b.example");
+  BOOST_TEST(e.content_length == content.size());
+  BOOST_TEST(e.longest_line == 17u);
+  BOOST_TEST((found.messages[0].state == queue::message_state{}));
+  auto f = open(done.id);
+  BOOST_TEST(f->read_envelope(e)->recipients[0].address == "p@b.example");
+  BOOST_TEST(*f->read_content(e) == content);
+  BOOST_TEST(bool(f->verify(e)));
+}
+
+BOOST_AUTO_TEST_CASE(empty_and_odd_contents_come_back_byte_for_byte) {
+  queue::writer writer(io, store.root(), small());
+  std::string binary;
+  for (int i = 0; i < 100'000; ++i) binary += static_cast<char>(i * 7);
+  for (const std::string& content : {std::string{}, std::string("x"), std::string("\0\r\n", 3), binary}) {
+    const auto done = commit(writer, "p@b.example", content);
+    BOOST_TEST((*open(done.id)->read_content(done.entry) == content));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_content_from_a_temporary_file_equals_the_same_from_memory) {
+  queue::writer writer(io, store.root(), small());
+  std::string content(700'000, 'q');
+  for (std::size_t i = 0; i < content.size(); i += 61) content[i] = static_cast<char>('a' + i % 26);
+  auto spill = io.open(directory.path() + "/spill", queue::open_mode::create_new);
+  BOOST_REQUIRE(spill);
+  BOOST_REQUIRE((*spill)->write(0, std::as_bytes(std::span(content))));
+  const auto env = envelope_to("p@b.example");
+  queue::commit_request request;
+  request.channel = "l";
+  request.envelope = &env;
+  request.content.spilled = spill->get();
+  request.content.length = content.size();
+  const auto done = writer.commit(request);
+  BOOST_REQUIRE(done);
+  BOOST_TEST((*open(done->id)->read_content(done->entry) == content));
+  BOOST_TEST(bool(open(done->id)->verify(done->entry)));
+}
+
+BOOST_AUTO_TEST_CASE(many_threads_commit_and_every_message_is_there_once) {
+  constexpr int threads = 8, each = 200;
+  queue::writer_options options;
+  options.reserve_bytes = 0;
+  std::mutex mutex;
+  std::set<queue::message_id> ids;
+  {
+    queue::writer writer(io, store.root(), options);
+    std::vector<std::thread> pool;
+    for (int t = 0; t < threads; ++t)
+      pool.emplace_back([&, t] {
+        for (int i = 0; i < each; ++i) {
+          const std::string text = std::to_string(t) + "." + std::to_string(i);
+          const auto env = envelope_to(text + "@b.example");
+          queue::commit_request request;
+          request.channel = i % 2 == 0 ? "l" : "m";
+          request.envelope = &env;
+          request.content.memory = text;
+          const auto done = writer.commit(request);
+          if (!done) throw std::runtime_error(done.error().message());
+          const std::scoped_lock guard(mutex);
+          ids.insert(done->id);
+        }
+      });
+    for (auto& t : pool) t.join();
+  }
+  BOOST_TEST(ids.size() == std::size_t{threads * each});
+  std::set<std::string> seen;
+  for (const std::string& channel : *store.channels())
+    for (const auto number : *store.files(channel)) {
+      auto f = store.open(channel, number);
+      BOOST_REQUIRE(f);
+      auto found = store.scan(**f, channel);
+      BOOST_REQUIRE(found);
+      for (const auto& m : found->messages) {
+        BOOST_TEST(ids.contains((*f)->id(m.entry.slot)));
+        const std::string content = *(*f)->read_content(m.entry);
+        BOOST_TEST((*f)->read_envelope(m.entry)->recipients[0].address == content + "@b.example");
+        seen.insert(content);
+      }
+    }
+  BOOST_TEST(seen.size() == std::size_t{threads * each});
+}
+
+BOOST_AUTO_TEST_CASE(one_shot_programs_share_a_file) {
+  std::set<queue::file_number> files;
+  for (int i = 0; i < 20; ++i) {
+    queue::writer writer(io, store.root(), small());
+    files.insert(commit(writer, "p@b.example", "x").id.file);
+  }
+  BOOST_TEST(files.size() == 1u);
+  BOOST_TEST(store.files("l")->size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(two_writers_never_share_a_file_at_one_time) {
+  queue::writer one(io, store.root(), small()), two(io, store.root(), small());
+  BOOST_TEST((commit(one, "p@b.example", "x").id.file != commit(two, "p@b.example", "y").id.file));
+}
+
+BOOST_AUTO_TEST_CASE(below_the_reserve_nothing_is_queued) {
+  queue::writer_options options;
+  options.reserve_bytes = ~0ull >> 1;
+  queue::writer writer(io, store.root(), options);
+  const auto env = envelope_to("p@b.example");
+  queue::commit_request request;
+  request.channel = "l";
+  request.envelope = &env;
+  const auto done = writer.commit(request);
+  BOOST_REQUIRE(!done);
+  BOOST_TEST((done.error().code == mta::errc::no_space));
+  BOOST_TEST(store.files("l")->empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_message_needs_1_to_256_recipients) {
+  queue::writer writer(io, store.root(), small());
+  queue::envelope env;
+  queue::commit_request request;
+  request.channel = "l";
+  request.envelope = &env;
+  BOOST_TEST((writer.commit(request).error().code == mta::errc::out_of_range));
+  env.recipients.resize(257);
+  BOOST_TEST((writer.commit(request).error().code == mta::errc::out_of_range));
+  for (auto& r : env.recipients) r.address = "p@b.example";
+  env.recipients.resize(256);
+  BOOST_TEST(bool(writer.commit(request)));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_SUITE(changing, fixture)
+
+BOOST_AUTO_TEST_CASE(the_last_change_counts_however_often_it_changes) {
+  queue::writer writer(io, store.root(), small());
+  const auto id = commit(writer, "p@b.example", "x").id;
+  auto f = open(id);
+  for (std::uint16_t i = 1; i <= 50; ++i) {
+    auto message = open(id)->read_entry(id.slot);
+    BOOST_REQUIRE(message);
+    message->state.phase = phase::deferred;
+    message->state.attempts = i;
+    message->state.finished.set(i);
+    if (i % 3 == 0) BOOST_REQUIRE(f->flush());
+    if (i % 7 == 0) f = open(id);  // as another process would
+    BOOST_REQUIRE(f->read_entry(id.slot));
+    BOOST_REQUIRE(f->change_state(id.slot, message->state));
+    const auto again = open(id)->read_entry(id.slot);
+    BOOST_REQUIRE(again);
+    BOOST_TEST((again->state == message->state));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(finished_messages_are_not_found_again) {
+  queue::writer writer(io, store.root(), small());
+  const auto one = commit(writer, "p@b.example", "1").id;
+  const auto two = commit(writer, "p@b.example", "2").id;
+  change(one, phase::finished);
+  const auto found = scan(two);
+  BOOST_REQUIRE(found.messages.size() == 1u);
+  BOOST_TEST(found.messages[0].entry.slot == two.slot);
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_keeps_others_off_one_message_and_not_off_its_neighbours) {
+  queue::writer writer(io, store.root(), small());
+  const auto one = commit(writer, "p@b.example", "1").id;
+  const auto two = commit(writer, "p@b.example", "2").id;
+  auto mine = open(one), other = open(one);
+  BOOST_TEST(*mine->try_lock(one.slot));
+  BOOST_TEST(!*other->try_lock(one.slot));
+  BOOST_TEST(*other->try_lock(two.slot));
+  BOOST_TEST(!*other->nobody_holds_any());
+  mine.reset();
+  BOOST_TEST(*other->try_lock(one.slot));
+}
+
+BOOST_AUTO_TEST_CASE(history_belongs_to_its_message) {
+  queue::writer writer(io, store.root(), small());
+  const auto one = commit(writer, "p@b.example", "1").id;
+  for (int i = 0; i < 11; ++i) commit(writer, "p@b.example", "2");
+  auto f = open(one);
+  f->note_history(1, R"({"text":"first"})");
+  f->note_history(11, R"({"text":"other"})");
+  f->note_history(1, R"({"text":"second"})");
+  const auto lines = f->read_history(1);
+  BOOST_REQUIRE(lines);
+  BOOST_REQUIRE(lines->size() == 2u);
+  BOOST_TEST((*lines)[0] == R"({"generation":1,"slot":1,"text":"first"})");
+  BOOST_TEST((*lines)[1].find("second") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_SUITE(maintaining, fixture)
+
+BOOST_AUTO_TEST_CASE(a_file_whose_messages_are_finished_is_reused_under_a_new_generation) {
+  queue::message_id old_id;
+  {
+    queue::writer writer(io, store.root(), small());
+    old_id = commit(writer, "p@b.example", "old").id;
+  }
+  BOOST_TEST((store.recycle("l", old_id.file, 1, 4).error().code == mta::errc::busy));
+  change(old_id, phase::finished);
+  const auto recycled = store.recycle("l", old_id.file, 1, 4);
+  BOOST_REQUIRE_MESSAGE(recycled, recycled.error().message());
+  BOOST_TEST((*recycled == queue::store::recycled::reset));
+  BOOST_TEST(scan(old_id).messages.empty());
+  BOOST_TEST(scan(old_id).damaged.empty());
+  queue::writer writer(io, store.root(), small());
+  const auto id = commit(writer, "q@b.example", "new").id;
+  BOOST_TEST((id.file == old_id.file));
+  BOOST_TEST(id.generation == 2u);
+  BOOST_TEST(id.slot == 0u);
+  const auto found = scan(id);
+  BOOST_REQUIRE(found.messages.size() == 1u);
+  BOOST_TEST(*open(id)->read_content(found.messages[0].entry) == "new");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_in_use_is_not_reset) {
+  queue::writer writer(io, store.root(), small());
+  const auto id = commit(writer, "p@b.example", "x").id;
+  change(id, phase::finished);
+  BOOST_TEST((store.recycle("l", id.file, 1, 4).error().code == mta::errc::busy));  // the writer still has it
+}
+
+BOOST_AUTO_TEST_CASE(surplus_spare_files_are_removed) {
+  queue::message_id id;
+  {
+    queue::writer writer(io, store.root(), small());
+    id = commit(writer, "p@b.example", "x").id;
+  }
+  change(id, phase::finished);
+  const auto recycled = store.recycle("l", id.file, 1, 0);
+  BOOST_REQUIRE(recycled);
+  BOOST_TEST((*recycled == queue::store::recycled::removed));
+  BOOST_TEST(store.files("l")->empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_survivor_moves_with_its_state_and_counts_once) {
+  queue::message_id id;
+  {
+    queue::writer writer(io, store.root(), small());
+    id = commit(writer, "p@b.example", "survivor").id;
+  }
+  auto f = open(id);
+  BOOST_REQUIRE(*f->try_lock(id.slot));
+  auto message = f->read_entry(id.slot);
+  message->state.phase = phase::deferred;
+  message->state.attempts = 3;
+  message->state.finished.set(0);
+  BOOST_REQUIRE(f->change_state(id.slot, message->state));
+  BOOST_REQUIRE(f->unlock(id.slot));
+  f->note_history(id.slot, R"({"text":"tried"})");
+  // Somebody else appends to the old file meanwhile, so that the copy goes to another one.
+  replace_append_hint(io, store.channel_directory("l"), {});
+  queue::writer target(io, store.root(), small());
+  const auto moved = store.move(*f, "l", id.slot, target);
+  BOOST_REQUIRE_MESSAGE(moved, moved.error().message());
+  BOOST_TEST((moved->id.file != id.file));
+  BOOST_TEST(scan(id).messages.empty());
+  const auto found = scan(moved->id);
+  BOOST_REQUIRE(found.messages.size() == 1u);
+  BOOST_TEST((found.messages[0].state == message->state));
+  BOOST_TEST(*open(moved->id)->read_content(found.messages[0].entry) == "survivor");
+  BOOST_TEST(open(moved->id)->read_history(moved->id.slot)->size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(the_copy_of_an_unfinished_move_is_void) {
+  queue::message_id id;
+  {
+    queue::writer writer(io, store.root(), small());
+    id = commit(writer, "p@b.example", "x").id;
+  }
+  replace_append_hint(io, store.channel_directory("l"), {});
+  queue::writer target(io, store.root(), small());
+  const auto env = envelope_to("p@b.example");
+  queue::commit_request request;
+  request.channel = "l";
+  request.envelope = &env;
+  request.content.memory = "x";
+  request.moved_from = id;
+  const auto copy = target.commit(request);
+  BOOST_REQUIRE(copy);
+  BOOST_TEST(scan(copy->id).messages.empty());
+  BOOST_TEST(scan(id).messages.size() == 1u);
+  // Even after the original has been delivered.
+  change(id, phase::finished);
+  BOOST_TEST(scan(copy->id).messages.empty());
+}
+
+BOOST_AUTO_TEST_CASE(damage_affects_one_message_and_is_set_aside_with_its_bytes) {
+  std::vector<queue::committed> all;
+  {
+    queue::writer writer(io, store.root(), small());
+    for (int i = 0; i < 5; ++i) all.push_back(commit(writer, "p@b.example", "content " + std::to_string(i)));
+  }
+  auto f = open(all[0].id);
+  const std::string junk = "junk";
+  // One content, one entry.
+  BOOST_REQUIRE(f->raw().write(all[1].entry.record_offset + 64 + all[1].entry.envelope_length,
+                               std::as_bytes(std::span(junk))));
+  BOOST_REQUIRE(f->raw().write(queue::format::entry_offset(3) + 20, std::as_bytes(std::span(junk))));
+  auto found = scan(all[0].id);
+  BOOST_TEST(found.messages.size() == 4u);
+  BOOST_TEST(found.damaged == std::vector<std::uint32_t>{3}, boost::test_tools::per_element());
+  BOOST_TEST((f->read_content(all[1].entry).error().code == mta::errc::damaged));
+  BOOST_TEST((f->verify(all[1].entry).error().code == mta::errc::damaged));
+  BOOST_TEST(*f->read_content(all[2].entry) == "content 2");
+
+  BOOST_REQUIRE(store.set_aside(*f, "l", 1, queue::reason::damaged_record, "content fails its check"));
+  BOOST_REQUIRE(store.set_aside(*f, "l", 3, queue::reason::damaged_entry, "entry fails its check"));
+  found = scan(all[0].id);
+  BOOST_TEST(found.messages.size() == 3u);
+  BOOST_TEST(found.damaged.empty());
+  for (const int i : {1, 3}) {
+    const std::string name =
+        store.channel_directory("l") + "/.bad/" + to_string(all[static_cast<std::size_t>(i)].id);
+    BOOST_TEST(std::filesystem::file_size(name + ".raw") > 256u + 64u);
+    BOOST_TEST(std::filesystem::exists(name + ".txt"));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_with_a_damaged_header_is_refused_by_name) {
+  queue::message_id id;
+  {
+    queue::writer writer(io, store.root(), small());
+    id = commit(writer, "p@b.example", "x").id;
+  }
+  {
+    auto f = io.open(store.path("l", id.file), queue::open_mode::read_write);
+    const std::string junk(64, 'j');
+    BOOST_REQUIRE((*f)->write(0, std::as_bytes(std::span(junk))));
+  }
+  const auto opened = store.open("l", id.file);
+  BOOST_REQUIRE(!opened);
+  BOOST_TEST((opened.error().code == mta::errc::damaged));
+  BOOST_TEST(opened.error().message().find(to_string(id.file)) != std::string::npos);
+  // And a writer makes another file instead of touching it.
+  queue::writer writer(io, store.root(), small());
+  BOOST_TEST((commit(writer, "p@b.example", "y").id.file != id.file));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

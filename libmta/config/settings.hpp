@@ -1,8 +1,12 @@
-// Typed settings of a site: what docs/configuration.md describes, after parsing, checking and filling in of defaults.
-// This header is light on purpose: whoever only reads settings does not pay for the parser (load.cpp).
+// Typed settings of a site: what docs/configuration.md describes, after parsing, checking and filling in of
+// defaults. This header is light on purpose: whoever only reads settings does not pay for the parser
+// (load.cpp).
 //
-// Thread safety: values; reading one object from many threads is safe. A reload makes a new object and swaps it in.
+// Thread safety: values; reading one object from many threads is safe. A reload makes a new object and swaps
+// it in.
 #pragma once
+
+#include "base/error.hpp"
 
 #include <array>
 #include <chrono>
@@ -12,8 +16,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "base/error.hpp"
 
 namespace mta::config {
 
@@ -37,20 +39,23 @@ enum class grouping : std::uint8_t {
 };
 
 struct channel {
-  std::string name;                  ///< lower case, at most max_channel_name bytes
-  std::vector<std::string> program;  ///< argv; empty: messages only wait here. See find_program() for program[0]
-  std::string option_file;           ///< absolute path for PMDF_CHANNEL_OPTION; empty: written from `options`, if any
-  std::vector<std::pair<std::string, std::string>> options;  ///< `option.NAME = value`, in file order; NAME lower case
-  std::string pool;                  ///< always the name of a pool of these settings
-  std::string host;                  ///< the channel's official host name; never empty
-  std::uint32_t max_jobs = 100;      ///< `maxjobs`
-  std::uint32_t thread_depth = 10;   ///< `threaddepth`: waiting messages that deserve one more thread
-  std::uint32_t threads_per_job = 20;  ///< `threads`: assumed for a program that is not yet connected
+  std::string name;  ///< lower case, at most max_channel_name bytes
+  std::vector<std::string>
+      program;              ///< argv; empty: messages only wait here. See find_program() for program[0]
+  std::string option_file;  ///< absolute path for PMDF_CHANNEL_OPTION; empty: written from `options`, if any
+  std::vector<std::pair<std::string, std::string>>
+      options;                              ///< `option.NAME = value`, in file order; NAME lower case
+  std::string pool;                         ///< always the name of a pool of these settings
+  std::string host;                         ///< the channel's official host name; never empty
+  std::uint32_t max_jobs = 100;             ///< `maxjobs`
+  std::uint32_t thread_depth = 10;          ///< `threaddepth`: waiting messages that deserve one more thread
+  std::uint32_t threads_per_job = 20;       ///< `threads`: assumed for a program that is not yet connected
   std::array<backoff_schedule, 3> backoff;  ///< by priority: urgent, normal, nonurgent
   grouping group = grouping::channel;
-  std::uint32_t delivery_flags = 0;  ///< `deliveryflags`: ORed into the flags of what is enqueued to this channel
-  bool logging = true;               ///< write accounting records
-  bool stopped = false;              ///< `stop`: start no program
+  std::uint32_t delivery_flags =
+      0;                 ///< `deliveryflags`: ORed into the flags of what is enqueued to this channel
+  bool logging = true;   ///< write accounting records
+  bool stopped = false;  ///< `stop`: start no program
 };
 
 /// Where a route leads.
@@ -61,8 +66,9 @@ struct route_target {
 
 /// One line of a [routes] section.
 struct route {
-  std::string from;     ///< source channel that it applies to; empty: any
-  std::string pattern;  ///< "example.org", ".example.org" (subdomains), "[10.0.0.1]", "[*]" (any literal) or "*"
+  std::string from;  ///< source channel that it applies to; empty: any
+  std::string
+      pattern;  ///< "example.org", ".example.org" (subdomains), "[10.0.0.1]", "[*]" (any literal) or "*"
   route_target target;
 };
 
@@ -79,10 +85,11 @@ struct queue_settings {
 };
 
 struct controller_settings {
-  std::chrono::seconds stop_timeout{30};     ///< for programs to finish, when the controller or a job is stopped
-  std::uint32_t lease_batch = 64;            ///< most messages handed to a program at once
-  std::chrono::milliseconds relaunch_first{1000}, relaunch_last{300'000};  ///< delay after a program that died at once
-  std::string log_level = "info";            ///< debug, info, warning, error
+  std::chrono::seconds stop_timeout{30};  ///< for programs to finish, when the controller or a job is stopped
+  std::uint32_t lease_batch = 64;         ///< most messages handed to a program at once
+  std::chrono::milliseconds relaunch_first{1000},
+      relaunch_last{300'000};      ///< delay after a program that died at once
+  std::string log_level = "info";  ///< debug, info, warning, error
 };
 
 /// Defaults of mtaDequeueStart() and its C++ form; items given in code win.
@@ -121,13 +128,13 @@ struct settings {
   const channel* find_channel(std::string_view name) const;
   const pool* find_pool(std::string_view name) const;
 
-  /// The route for a domain or address literal, lower case, of mail that `source_channel` enqueues. Routes of the
-  /// source channel are looked at first, then the general ones; in each: the exact name, then the longest subdomain
-  /// pattern, then the default. nullptr: no route.
+  /// The route for a domain or address literal, lower case, of mail that `source_channel` enqueues. Routes of
+  /// the source channel are looked at first, then the general ones; in each: the exact name, then the longest
+  /// subdomain pattern, then the default. nullptr: no route.
   const route_target* find_route(std::string_view domain, std::string_view source_channel) const;
 
-  /// Path for PMDF_CHANNEL_OPTION: `option_file` if given; else, for a channel with options, the file that the
-  /// controller writes with option_file_text() before it launches a program; else empty.
+  /// Path for PMDF_CHANNEL_OPTION: `option_file` if given; else, for a channel with options, the file that
+  /// the controller writes with option_file_text() before it launches a program; else empty.
   std::string option_path(const channel&) const;
 
   /// To be called after `routes` was changed by hand; load() and defaults() have done it.
@@ -160,14 +167,16 @@ using load_result = boost::system::result<T, load_error>;
 load_result<settings> load(const std::string& path, std::string_view root_override = {});
 
 /// The same of text; `path` is only named in messages and taken for `config_file`.
-load_result<settings> parse(std::string_view text, const std::string& path, std::string_view root_override = {});
+load_result<settings> parse(std::string_view text, const std::string& path,
+                            std::string_view root_override = {});
 
 /// A complete working site below `root` (absolute): built-in pools, channels and routes.
 settings defaults(std::string root);
 
-/// Which site? In this order: the file `explicit_config`; the directory `explicit_root`; JOBCTL_CONFIG; JOBCTL_ROOT;
-/// /etc/jobctl/jobctl.conf. (Both explicit ones: the file, with its root replaced.) A directory means its jobctl.conf,
-/// or the defaults if there is none. A relative path is taken from the current directory.
+/// Which site? In this order: the file `explicit_config`; the directory `explicit_root`; JOBCTL_CONFIG;
+/// JOBCTL_ROOT; /etc/jobctl/jobctl.conf. (Both explicit ones: the file, with its root replaced.) A directory
+/// means its jobctl.conf, or the defaults if there is none. A relative path is taken from the current
+/// directory.
 load_result<settings> find_site(std::string_view explicit_config = {}, std::string_view explicit_root = {});
 
 /// Effective settings in the syntax of the file; loading the text gives the same settings.
@@ -176,9 +185,10 @@ std::string to_text(const settings&);
 /// Contents of a channel's option file: `NAME=value` lines.
 std::string option_file_text(const channel&);
 
-/// The absolute path of a channel program: a name with a slash as it is; a bare name is looked up in the directories of
-/// JOBCTL_CHANNEL_PATH (colon-separated) or, without it, where the build or the installation puts channel programs,
-/// seen from the running executable. Error: ENOENT naming the places that were looked at; EACCES: not executable.
+/// The absolute path of a channel program: a name with a slash as it is; a bare name is looked up in the
+/// directories of JOBCTL_CHANNEL_PATH (colon-separated) or, without it, where the build or the installation
+/// puts channel programs, seen from the running executable. Error: ENOENT naming the places that were looked
+/// at; EACCES: not executable.
 result<std::string> find_program(std::string_view name);
 
 /// The wait after failure number `attempts` (1 = the first).

@@ -254,6 +254,8 @@ result<committed> writer::commit(const commit_request& request) {
   committed done;
   done.id = {f.header().number, f.header().generation, reserved->place.slot};
   const std::string envelope_text = id_line(done.id) + rest;
+  done.capacity = f.header().capacity;
+  done.last_slot = done.id.slot + 1 == done.capacity;
   entry& e = done.entry;
   e.slot = done.id.slot;
   e.priority = request.priority;

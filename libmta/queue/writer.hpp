@@ -48,6 +48,8 @@ struct commit_request {
 struct committed {
   message_id id;
   queue::entry entry;
+  std::uint32_t capacity = 0;  ///< of the file, slots
+  bool last_slot = false;      ///< no writer will add more to this generation of the file
 };
 
 class writer {

@@ -157,6 +157,8 @@ struct load_error {
 
   /// "FILE:LINE: TEXT", one problem a line, no newline at the end.
   std::string text() const;
+  /// For callers that pass on one error.
+  error to_error() const { return {code, text()}; }
 };
 
 template <class T>
@@ -170,7 +172,8 @@ load_result<settings> load(const std::string& path, std::string_view root_overri
 load_result<settings> parse(std::string_view text, const std::string& path,
                             std::string_view root_override = {});
 
-/// A complete working site below `root` (absolute): built-in pools, channels and routes.
+/// A complete working site below `root` (absolute): built-in pools, channels and routes
+/// (docs/configuration.md).
 settings defaults(std::string root);
 
 /// Which site? In this order: the file `explicit_config`; the directory `explicit_root`; JOBCTL_CONFIG;

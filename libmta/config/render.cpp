@@ -1,0 +1,113 @@
+// Effective settings as text, in the syntax of the file.
+
+#include "base/time.hpp"
+#include "config/settings.hpp"
+#include "config/values.hpp"
+
+#include <algorithm>
+
+namespace mta::config {
+namespace {
+
+class writer {
+ public:
+  void section(const std::string& heading) {
+    if (!out_.empty()) out_ += '\n';
+    out_ += '[' + heading + "]\n";
+  }
+  void key(std::string_view name, const std::string& value) {
+    out_ += name;
+    out_ += " = " + value + '\n';
+  }
+  void key(std::string_view name, std::uint64_t value) { key(name, std::to_string(value)); }
+  void key(std::string_view name, std::chrono::milliseconds value) { key(name, format_duration(value)); }
+  void yes_no(std::string_view name, bool value) { key(name, std::string(value ? "yes" : "no")); }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+std::string text_of(const backoff_schedule& schedule) {
+  std::string out;
+  for (const auto step : schedule) out += (out.empty() ? "" : " ") + format_duration(step);
+  return out;
+}
+
+std::string text_of(const free_reserve& reserve) {
+  std::string out = std::to_string(reserve.bytes);
+  if (reserve.percent != 0) out += ' ' + std::to_string(reserve.percent) + '%';
+  return out;
+}
+
+void write_channel(writer& w, const channel& c) {
+  w.section("channel " + c.name);
+  w.key("program", quote_command(c.program));
+  if (!c.option_file.empty()) w.key("option_file", c.option_file);
+  for (const auto& [name, value] : c.options) w.key("option." + name, value);
+  w.key("pool", c.pool);
+  w.key("host", c.host);
+  w.key("maxjobs", c.max_jobs);
+  w.key("threaddepth", c.thread_depth);
+  w.key("threads", c.threads_per_job);
+  w.key("urgentbackoff", text_of(c.backoff[0]));
+  w.key("normalbackoff", text_of(c.backoff[1]));
+  w.key("nonurgentbackoff", text_of(c.backoff[2]));
+  w.key("group", std::string(c.group == grouping::host ? "host" : "channel"));
+  w.key("deliveryflags", c.delivery_flags);
+  w.yes_no("logging", c.logging);
+  w.yes_no("stop", c.stopped);
+}
+
+void write_routes(writer& w, const settings& s) {
+  std::vector<std::string> sources;  // in the order of their first route
+  for (const route& r : s.routes)
+    if (std::find(sources.begin(), sources.end(), r.from) == sources.end()) sources.push_back(r.from);
+  for (const std::string& source : sources) {
+    w.section(source.empty() ? "routes" : "routes from " + source);
+    for (const route& r : s.routes)
+      if (r.from == source)
+        w.key(r.pattern, r.target.channel + (r.target.via.empty() ? "" : " via " + r.target.via));
+  }
+}
+
+}  // namespace
+
+std::string to_text(const settings& s) {
+  writer w;
+  w.section("jobctl");
+  w.key("root", s.root);
+  w.key("host", s.host);
+  w.key("postmaster", s.postmaster);
+  w.yes_no("builtin", false);  // everything that there is follows
+  w.key("block_size", s.block_size);
+  w.key("stop_timeout", s.controller.stop_timeout);
+  w.key("lease_batch", s.controller.lease_batch);
+  w.key("relaunch_first", s.controller.relaunch_first);
+  w.key("relaunch_last", s.controller.relaunch_last);
+  w.key("log_level", s.controller.log_level);
+
+  w.section("queue");
+  w.key("reserve", text_of(s.queue.reserve));
+  w.key("sync_interval", s.queue.sync_interval);
+  w.key("keep_spare_files", s.queue.keep_spare_files);
+
+  w.section("dequeue");
+  w.key("retry_interval", s.dequeue.retry_interval);
+  w.key("max_attempts", s.dequeue.max_attempts);
+  w.key("reply_timeout", s.dequeue.reply_timeout);
+  w.key("max_threads", s.dequeue.max_threads);
+  w.key("max_messages", s.dequeue.max_messages);
+  w.key("stack_size", s.dequeue.stack_size);
+  w.key("wait_timeout", s.dequeue.wait_timeout);
+
+  for (const pool& p : s.pools) {
+    w.section("pool " + p.name);
+    w.key("job_limit", p.job_limit);
+  }
+  for (const channel& c : s.channels) write_channel(w, c);
+  write_routes(w, s);
+  return w.take();
+}
+
+}  // namespace mta::config

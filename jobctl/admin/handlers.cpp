@@ -1,0 +1,416 @@
+#include "jobctl/admin/handlers.hpp"
+
+#include "jobctl/admin/listing.hpp"
+#include "jobctl/admin/message_report.hpp"
+#include "jobctl/admin/target.hpp"
+#include "jobctl/version.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace jobctl::admin {
+namespace {
+
+namespace json = boost::json;
+
+response json_response(const json::value& body) {
+  response r;
+  r.body = json::serialize(body) + "\n";
+  return r;
+}
+
+response error_of(const mta::error& e) {
+  using mta::errc;
+  const std::string& text = e.context;
+  if (e.code == errc::syntax || e.code == errc::out_of_range)
+    return handlers::error_response(400, "bad_request", text);
+  if (e.code == errc::not_configured) return handlers::error_response(404, "not_found", text);
+  if (e.code == errc::gone || e.code == std::errc::no_such_file_or_directory)
+    return handlers::error_response(404, "not_found", text + ": finished, removed, or never there");
+  if (e.code == errc::damaged) return handlers::error_response(500, "damaged", e.message());
+  return handlers::error_response(500, "io_error", e.message());
+}
+
+// One request being answered.
+struct exchange {
+  admin::backend& backend;
+  admin::target target;
+  admin::answer answer;
+
+  const std::string& name() const { return target.path[2]; }
+};
+
+// Parameters of everything but listings: those named, and no others.
+mta::result<> only(const target& t, std::initializer_list<std::string_view> known) {
+  for (const auto& [name, value] : t.parameters)
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      return mta::error(mta::errc::syntax, fmt::format("unknown parameter '{}'", name));
+  return {};
+}
+
+// --- the queue
+// -------------------------------------------------------------------------------------------------------
+
+json::object figures_to_json(const channel_figures& f) {
+  return {{"ready", f.ready},
+          {"in_hand", f.in_hand},
+          {"deferred", f.deferred},
+          {"held", f.held},
+          {"bytes", f.bytes},
+          {"oldest", json_time(f.oldest)},
+          {"workers", f.workers},
+          {"jobs", f.jobs},
+          {"stopped", f.stopped},
+          {"finished", f.finished},
+          {"failed_attempts", f.attempts_failed}};
+}
+
+void add(channel_figures& total, const channel_figures& f) {
+  total.ready += f.ready;
+  total.in_hand += f.in_hand;
+  total.deferred += f.deferred;
+  total.held += f.held;
+  total.bytes += f.bytes;
+  total.finished += f.finished;
+  total.attempts_failed += f.attempts_failed;
+  total.workers += f.workers;
+  total.jobs += f.jobs;
+  if (f.oldest != time_point{} && (total.oldest == time_point{} || f.oldest < total.oldest))
+    total.oldest = f.oldest;
+}
+
+std::vector<channel_no> channels_by_name(const controller& state) {
+  std::vector<channel_no> all = state.channels();
+  std::sort(all.begin(), all.end(),
+            [&](channel_no a, channel_no b) { return state.channel_name(a) < state.channel_name(b); });
+  return all;
+}
+
+bool complete(const backend& b) { return b.progress().complete; }
+
+void get_summary(exchange x) {
+  const controller& state = x.backend.state();
+  json::array channels;
+  channel_figures total;
+  for (const channel_no c : channels_by_name(state)) {
+    const channel_figures f = state.figures(c);
+    add(total, f);
+    json::object row{{"channel", state.channel_name(c)}};
+    for (auto& field : figures_to_json(f)) row.insert(std::move(field));
+    channels.push_back(std::move(row));
+  }
+  json::object totals = figures_to_json(total);
+  totals.erase("stopped");
+  x.answer(json_response(json::object{{"time", json_time(x.backend.now())},
+                                      {"complete", complete(x.backend)},
+                                      {"channels", std::move(channels)},
+                                      {"total", std::move(totals)}}));
+}
+
+void get_messages(exchange x) {
+  const controller& state = x.backend.state();
+  const auto request = parse_listing(x.target, state, x.backend.now());
+  if (!request) return x.answer(error_of(request.error()));
+  const page found = list_page(state, *request);
+  json::array rows;
+  rows.reserve(found.rows.size());
+  for (const listed& row : found.rows) rows.push_back(to_json(row, state));
+  json::object body{{"messages", std::move(rows)}, {"complete", complete(x.backend)}};
+  // A number of 64 bits is more than JSON readers can be trusted with.
+  body["cursor"] = found.cursor ? json::value(std::to_string(found.cursor)) : json::value();
+  x.answer(json_response(body));
+}
+
+// Reads the message on the worker pool, then answers with what `make` makes of it on the loop thread.
+void with_message(exchange x, std::function<response(const exchange&, const message_report&)> make) {
+  const auto id = mta::queue::parse_message_id(x.name());
+  if (!id) return x.answer(error_of(id.error()));
+  std::string channel;
+  if (listed row; x.backend.state().find(*id, row)) channel = x.backend.state().channel_name(row.channel);
+  struct job {
+    exchange x;
+    mta::result<message_report> read = mta::error(mta::errc::cancelled, "read the message");
+  };
+  auto j = std::make_shared<job>(job{std::move(x)});
+  mta::queue::store& store = j->x.backend.store();
+  j->x.backend.in_pool([j, &store, channel, id = *id] { j->read = read_message(store, channel, id); },
+                       [j, make = std::move(make)] {
+                         j->x.answer(j->read ? make(j->x, *j->read) : error_of(j->read.error()));
+                       });
+}
+
+void get_message(exchange x) {
+  with_message(std::move(x), [](const exchange& done, const message_report& m) {
+    json::object body = to_json(m);
+    const controller& state = done.backend.state();
+    // What is in the controller's memory is newer than what was on the disk a moment ago.
+    if (listed row; state.find(m.id, row))
+      for (auto& field : to_json(row, state)) body[field.key()] = field.value();
+    return json_response(body);
+  });
+}
+
+class content_source final : public body_source {
+ public:
+  explicit content_source(const message_report& m) : file_(m.file), entry_(m.stored.entry) {}
+  std::uint64_t length() const override { return entry_.content_length; }
+  mta::result<std::size_t> read(std::uint64_t offset, std::span<std::byte> buffer) override {
+    if (offset == 0) {
+      // Nothing damaged is passed on as the message; so look at all of it before the first byte goes out.
+      if (auto sound = file_->verify(entry_); !sound) return sound.error();
+    }
+    return file_->read_content_part(entry_, offset, buffer);
+  }
+
+ private:
+  std::shared_ptr<mta::queue::message_file> file_;
+  mta::queue::entry entry_;
+};
+
+void get_content(exchange x) {
+  with_message(std::move(x), [](const exchange&, const message_report& m) {
+    response r;
+    r.content_type = "message/rfc822";
+    r.stream = std::make_shared<content_source>(m);
+    return r;
+  });
+}
+
+// --- channels and programs
+// -------------------------------------------------------------------------------------------
+
+json::object describe_channel(const backend& b, channel_no c) {
+  const controller& state = b.state();
+  json::object o{{"channel", state.channel_name(c)},
+                 {"configured", b.settings().find_channel(state.channel_name(c)) != nullptr}};
+  if (const mta::config::channel* configured = b.settings().find_channel(state.channel_name(c))) {
+    o["program"] = b.program_of(c);
+    o["pool"] = configured->pool;
+    o["max_jobs"] = configured->max_jobs;
+    o["thread_depth"] = configured->thread_depth;
+  }
+  for (auto& field : figures_to_json(state.figures(c))) o.insert(std::move(field));
+  return o;
+}
+
+void get_channels(exchange x) {
+  json::array all;
+  for (const channel_no c : channels_by_name(x.backend.state()))
+    all.push_back(describe_channel(x.backend, c));
+  x.answer(json_response(json::object{{"channels", std::move(all)}}));
+}
+
+// The channel of /v1/channels/NAME…; answers 404 itself otherwise.
+bool channel_of(exchange& x, channel_no& c) {
+  if (find_channel(x.backend.state(), x.name(), c)) return true;
+  x.answer(handlers::error_response(404, "not_found", unknown_channel(x.backend.state(), x.name())));
+  return false;
+}
+
+void get_channel(exchange x) {
+  if (channel_no c{}; channel_of(x, c)) x.answer(json_response(describe_channel(x.backend, c)));
+}
+
+void post_run(exchange x) {
+  channel_no c{};
+  if (!channel_of(x, c)) return;
+  const std::uint64_t deferred = x.backend.state().figures(c).deferred;
+  x.backend.run_channel(c);
+  json::object body{{"channel", x.name()}, {"made_due", deferred}};
+  body["stopped"] = x.backend.state().figures(c).stopped;
+  x.answer(json_response(body));
+}
+
+void set_stopped(exchange x, bool stopped) {
+  channel_no c{};
+  if (!channel_of(x, c)) return;
+  const bool before = x.backend.state().figures(c).stopped;
+  x.backend.stop_channel(c, stopped);
+  x.answer(json_response(
+      json::object{{"channel", x.name()}, {"stopped", stopped}, {"changed", before != stopped}}));
+}
+
+void post_stop_channel(exchange x) { set_stopped(std::move(x), true); }
+void post_start_channel(exchange x) { set_stopped(std::move(x), false); }
+
+json::value nothing_or(std::uint64_t number) { return number ? json::value(number) : json::value(); }
+
+void get_jobs(exchange x) {
+  const controller& state = x.backend.state();
+  json::array running, programs, ended;
+  for (const job_info& j : x.backend.jobs())
+    running.push_back({{"job", static_cast<std::uint64_t>(j.job)},
+                       {"channel", state.channel_name(j.channel)},
+                       {"pid", j.pid},
+                       {"connected", j.connected},
+                       {"stopping", j.stopping},
+                       {"started", json_time(j.started)}});
+  for (const worker_info& w : x.backend.workers())
+    programs.push_back({{"worker", static_cast<std::uint64_t>(w.worker)},
+                        {"channel", state.channel_name(w.channel)},
+                        {"job", nothing_or(static_cast<std::uint64_t>(w.job))},
+                        {"pid", w.pid},
+                        {"max_threads", w.max_threads},
+                        {"stopping", w.stopping},
+                        {"connected", json_time(w.connected)},
+                        {"leased", w.leased},
+                        {"results", w.results}});
+  for (const ended_job& e : x.backend.ended_jobs())
+    ended.push_back({{"job", static_cast<std::uint64_t>(e.job)},
+                     {"channel", state.channel_name(e.channel)},
+                     {"pid", nothing_or(static_cast<std::uint64_t>(e.pid))},
+                     {"started", json_time(e.started)},
+                     {"ended", json_time(e.ended)},
+                     {"clean", e.clean},
+                     {"status", e.status}});
+  x.answer(json_response(json::object{
+      {"jobs", std::move(running)}, {"workers", std::move(programs)}, {"ended", std::move(ended)}}));
+}
+
+// --- the controller
+// --------------------------------------------------------------------------------------------------
+
+void get_status(exchange x) {
+  const backend& b = x.backend;
+  const scan_progress p = b.progress();
+  const server_counters n = b.counters();
+  x.answer(json_response(json::object{
+      {"version", version},
+      {"state", b.stopping() ? "stopping"
+                : p.complete ? "running"
+                             : "starting"},
+      {"pid", ::getpid()},
+      {"root", b.settings().root},
+      {"config", b.settings().config_file.empty() ? json::value() : json::value(b.settings().config_file)},
+      {"started", json_time(b.started())},
+      {"time", json_time(b.now())},
+      {"messages", b.state().message_count()},
+      {"index_bytes", b.state().memory()},
+      {"scan",
+       {{"complete", p.complete},
+        {"files", p.files},
+        {"files_to_read", p.files_to_read},
+        {"files_read", p.files_read},
+        {"messages_found", p.messages_found},
+        {"damaged", p.damaged},
+        {"syncs", p.syncs},
+        {"started", json_time(p.started)},
+        {"first_lease", json_time(p.first_lease)},
+        {"completed", json_time(p.completed)},
+        {"last_sync", json_time(p.last_sync)}}},
+      {"counters",
+       {{"connections", n.connections},
+        {"refused", n.refused},
+        {"protocol_errors", n.protocol_errors},
+        {"frames_received", n.frames_received},
+        {"frames_sent", n.frames_sent},
+        {"announced", n.announced},
+        {"leased", n.leased},
+        {"results", n.results},
+        {"launches", n.launches},
+        {"launch_failures", n.launch_failures},
+        {"unclean_exits", n.unclean_exits},
+        {"files_reset", n.files_reset},
+        {"files_removed", n.files_removed},
+        {"messages_moved", n.messages_moved},
+        {"set_aside", n.set_aside},
+        {"states_written", n.states_written},
+        {"flushes", n.flushes},
+        {"io_errors", n.io_errors}}}}));
+}
+
+void post_reload(exchange x) {
+  const reload_report r = x.backend.reload();
+  json::array lines(r.lines.begin(), r.lines.end());
+  if (r.ok) return x.answer(json_response(json::object{{"changed", std::move(lines)}}));
+  response refused =
+      json_response(json::object{{"error", "configuration"},
+                                 {"detail", "the configuration is wrong; the old one stays in force"},
+                                 {"problems", std::move(lines)}});
+  refused.status = 422;
+  x.answer(std::move(refused));
+}
+
+void post_stop(exchange x) {
+  bool now = false;
+  if (const std::string* text = x.target.find("now")) {
+    if (*text != "true" && *text != "false")
+      return x.answer(
+          handlers::error_response(400, "bad_request", fmt::format("now: '{}' is not true or false", *text)));
+    now = *text == "true";
+  }
+  // Answered first: stopping closes connections.
+  response accepted = json_response(json::object{{"stopping", true}, {"pid", ::getpid()}});
+  accepted.status = 202;
+  admin::backend& b = x.backend;
+  x.answer(std::move(accepted));
+  b.stop("an operator's request");
+  if (now) b.stop("an operator's request, at once");
+}
+
+// --- routing
+// ---------------------------------------------------------------------------------------------------------
+
+struct route {
+  method allowed;
+  std::size_t segments;    // of the path, "v1" included
+  std::string_view first;  // the second segment
+  std::string_view last;   // the fourth, if there are four
+  void (*handle)(exchange);
+  std::initializer_list<std::string_view> parameters;
+  bool own_parameters = false;  // checks them itself
+};
+
+const route routes[] = {
+    {method::get, 2, "summary", "", get_summary, {}},
+    {method::get, 2, "messages", "", get_messages, {}, true},
+    {method::get, 3, "messages", "", get_message, {}},
+    {method::get, 4, "messages", "content", get_content, {}},
+    {method::get, 2, "channels", "", get_channels, {}},
+    {method::get, 3, "channels", "", get_channel, {}},
+    {method::post, 4, "channels", "run", post_run, {}},
+    {method::post, 4, "channels", "stop", post_stop_channel, {}},
+    {method::post, 4, "channels", "start", post_start_channel, {}},
+    {method::get, 2, "jobs", "", get_jobs, {}},
+    {method::get, 2, "status", "", get_status, {}},
+    {method::post, 2, "reload", "", post_reload, {}},
+    {method::post, 2, "stop", "", post_stop, {"now"}},
+};
+
+bool matches(const route& r, const std::vector<std::string>& path) {
+  return path.size() == r.segments && path[0] == "v1" && path[1] == r.first &&
+         (path.size() < 4 || path[3] == r.last);
+}
+
+}  // namespace
+
+response handlers::error_response(unsigned status, std::string_view code, std::string_view detail) {
+  response r = json_response(json::object{{"error", code}, {"detail", detail}});
+  r.status = status;
+  return r;
+}
+
+void handlers::handle(const request& q, answer reply) {
+  auto target = parse_target(q.target);
+  if (!target) return reply(error_of(target.error()));
+  for (const route& r : routes) {
+    if (!matches(r, target->path)) continue;
+    if (r.allowed != q.method) {
+      response refused =
+          error_response(405, "method_not_allowed",
+                         fmt::format("{} takes {}", q.target, r.allowed == method::get ? "GET" : "POST"));
+      refused.allow = r.allowed == method::get ? "GET" : "POST";
+      return reply(std::move(refused));
+    }
+    if (!r.own_parameters)
+      if (auto known = only(*target, r.parameters); !known) return reply(error_of(known.error()));
+    return r.handle({backend_, std::move(*target), std::move(reply)});
+  }
+  reply(error_response(404, "not_found",
+                        fmt::format("nothing is at {}; docs/api.md lists what there is", q.target)));
+}
+
+}  // namespace jobctl::admin

@@ -1,0 +1,134 @@
+// jobctl check: is the configuration right? Needs no controller.
+#include "jobctl/cli/site.hpp"
+
+#include <boost/json.hpp>
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <vector>
+
+namespace jobctl::cli {
+namespace {
+
+namespace po = boost::program_options;
+using mta::config::load_error;
+using mta::config::settings;
+
+void describe(po::options_description& options) {
+  options.add_options()                                                 //
+      ("file", po::value<std::vector<std::string>>(), "file to check")  //
+      ("show", po::bool_switch(),
+       "print the effective settings, with every default, as a configuration file")  //
+      ("json", po::bool_switch(),
+       "print {\"file\", \"root\", \"ok\", \"problems\": [{\"line\", \"text\"}], \"notes\"} as JSON");
+}
+
+// What cannot be seen in the file alone: do the programs exist?
+void check_programs(const settings& site, load_error& found) {
+  for (const mta::config::channel& c : site.channels) {
+    if (c.program.empty()) continue;
+    if (const auto path = mta::config::find_program(c.program[0]); !path)
+      found.problems.push_back({0, fmt::format("channel {}: program: {}", c.name, path.error().message())});
+  }
+}
+
+std::vector<std::string> notes_about(const settings& site) {
+  std::vector<std::string> notes;
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (!fs::exists(site.root, ignored))
+    notes.push_back(fmt::format("{} does not exist yet; 'jobctl serve' makes it", site.root));
+  for (fs::directory_iterator i(site.queue_root(), ignored), end; !ignored && i != end;
+       i.increment(ignored)) {
+    const std::string name = i->path().filename().string();
+    std::error_code not_directory;
+    if (!name.starts_with('.') && i->is_directory(not_directory) && !site.find_channel(name))
+      notes.push_back(fmt::format("{} is the queue of a channel that is not configured: its messages wait",
+                                  i->path().string()));
+  }
+  for (const mta::config::channel& c : site.channels) {
+    if (c.stopped) notes.push_back(fmt::format("channel {} is stopped: its messages wait", c.name));
+    if (c.program.empty())
+      notes.push_back(fmt::format("channel {} has no program: its messages wait", c.name));
+  }
+  return notes;
+}
+
+void print_json(const invocation& in, const settings* site, const load_error& found,
+                const std::vector<std::string>& notes) {
+  boost::json::array problems, remarks(notes.begin(), notes.end());
+  for (const load_error::problem& p : found.problems)
+    problems.push_back({{"line", p.line}, {"text", p.text}});
+  const boost::json::object all{{"file", found.file},
+                                {"root", site ? boost::json::value(site->root) : boost::json::value()},
+                                {"ok", found.problems.empty()},
+                                {"problems", std::move(problems)},
+                                {"notes", std::move(remarks)}};
+  fmt::print(in.io.out, "{}\n", boost::json::serialize(all));
+}
+
+void print_text(const invocation& in, const settings& site, const std::vector<std::string>& notes) {
+  const std::string what = site.config_file.empty()
+                               ? fmt::format("no configuration file; built-in settings for {}", site.root)
+                               : site.config_file;
+  fmt::print(in.io.out, "{}: ok. Root {}; {} channels, {} pools, {} routes.\n", what, site.root,
+             site.channels.size(), site.pools.size(), site.routes.size());
+  for (const std::string& note : notes) fmt::print(in.io.out, "note: {}\n", note);
+}
+
+mta::config::load_result<settings> load_what_is_asked(const invocation& in) {
+  if (!in.has("file")) return mta::config::find_site(in.config(), in.root());
+  const std::string& file = in.get<std::vector<std::string>>("file")[0];
+  return mta::config::find_site(file, in.root());
+}
+
+int run(const invocation& in) {
+  if (in.has("file") && (in.has("config") || in.get<std::vector<std::string>>("file").size() > 1))
+    return in.fail(usage, "give one file, either as argument or with --config.");
+  const bool json = in.get<bool>("json");
+  const auto site = load_what_is_asked(in);
+  if (!site) {
+    if (!json) return print_problems(in, site.error());
+    print_json(in, nullptr, site.error(), {});
+    return config_error;
+  }
+  load_error found;
+  found.file = site->config_file.empty() ? site->root + " (built-in settings)" : site->config_file;
+  found.code = make_error_code(mta::errc::not_configured);
+  check_programs(*site, found);
+  const std::vector<std::string> notes = notes_about(*site);
+  if (json)
+    print_json(in, &*site, found, notes);
+  else if (!found.problems.empty())
+    print_problems(in, found);
+  else if (in.get<bool>("show"))
+    fmt::print(in.io.out, "{}", mta::config::to_text(*site));
+  else
+    print_text(in, *site, notes);
+  return found.problems.empty() ? success : config_error;
+}
+
+}  // namespace
+
+const command check_command = {
+    "check",
+    "Check the configuration, without a controller",
+    "[--show | --json] [FILE]",
+    "Reads the configuration as the controller would, and prints everything that is wrong with it: file, "
+    "line, key and\n"
+    "what was expected. Checks that every channel's program exists and may be run. Nothing is changed; a "
+    "controller\n"
+    "that runs takes the file only when told to ('jobctl reload').",
+    "  jobctl check                          the site of JOBCTL_CONFIG or JOBCTL_ROOT\n"
+    "  jobctl check ./new.conf               a file before it is put in place\n"
+    "  jobctl check --show | less            all settings, with defaults\n"
+    "  jobctl check && jobctl reload         use it only when it is right",
+    "  0    the configuration is right\n"
+    "  77   it may not be read\n"
+    "  78   it is wrong, or there is none",
+    describe,
+    "file",
+    run};
+
+}  // namespace jobctl::cli

@@ -24,7 +24,7 @@ namespace mta::wire {
 struct announcer_options {
   std::string socket_path;              ///< <root>/run/jobctl.sock
   std::chrono::milliseconds effort{3};  ///< longest that one announcement waits for room in the socket
-  std::chrono::milliseconds retry_interval{500};  ///< after a failed connection or a stalled controller
+  std::chrono::milliseconds retry_interval{500};  ///< after a controller that does not read, or refuses us
   std::size_t most_buffered =
       256 * 1024;  ///< bytes collected while another thread writes; beyond it announcements are dropped
 };

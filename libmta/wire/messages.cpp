@@ -371,9 +371,7 @@ void append_results(std::string& out, std::span<const message_result> list) {
   }
 }
 
-void append(std::string& out, const results& m) {
-  append_results(out, m.messages);
-}
+void append(std::string& out, const results& m) { append_results(out, m.messages); }
 
 result<> decode(const frame& f, results& m) {
   if (auto r = expect(f, frame_type::results); !r) return r;
@@ -399,18 +397,14 @@ result<> decode(const frame& f, poll& m) {
   return in.finish();
 }
 
-void append(std::string& out, const stopping&) {
-  open_frame f(out, frame_type::stopping);
-}
+void append(std::string& out, const stopping&) { open_frame f(out, frame_type::stopping); }
 
 result<> decode(const frame& f, stopping&) {
   if (auto r = expect(f, frame_type::stopping); !r) return r;
   return reader(f).finish();
 }
 
-void append(std::string& out, const bye&) {
-  open_frame f(out, frame_type::bye);
-}
+void append(std::string& out, const bye&) { open_frame f(out, frame_type::bye); }
 
 result<> decode(const frame& f, bye&) {
   if (auto r = expect(f, frame_type::bye); !r) return r;
@@ -471,9 +465,7 @@ void append_lease(std::string& out, std::string_view channel, std::span<const le
   }
 }
 
-void append(std::string& out, const lease& m) {
-  append_lease(out, m.channel, m.messages);
-}
+void append(std::string& out, const lease& m) { append_lease(out, m.channel, m.messages); }
 
 result<> decode(const frame& f, lease& m) {
   if (auto r = expect(f, frame_type::lease); !r) return r;
@@ -528,34 +520,20 @@ result<> decode(const frame& f, synced& m) {
 
 std::string_view name_of(frame_type type) noexcept {
   switch (type) {
-    case frame_type::hello:
-      return "HELLO";
-    case frame_type::queued:
-      return "QUEUED";
-    case frame_type::ask:
-      return "ASK";
-    case frame_type::results:
-      return "RESULTS";
-    case frame_type::poll:
-      return "POLL";
-    case frame_type::stopping:
-      return "STOPPING";
-    case frame_type::bye:
-      return "BYE";
-    case frame_type::sync:
-      return "SYNC";
-    case frame_type::welcome:
-      return "WELCOME";
-    case frame_type::refused:
-      return "REFUSED";
-    case frame_type::lease:
-      return "LEASE";
-    case frame_type::polled:
-      return "POLLED";
-    case frame_type::stop:
-      return "STOP";
-    case frame_type::synced:
-      return "SYNCED";
+    case frame_type::hello: return "HELLO";
+    case frame_type::queued: return "QUEUED";
+    case frame_type::ask: return "ASK";
+    case frame_type::results: return "RESULTS";
+    case frame_type::poll: return "POLL";
+    case frame_type::stopping: return "STOPPING";
+    case frame_type::bye: return "BYE";
+    case frame_type::sync: return "SYNC";
+    case frame_type::welcome: return "WELCOME";
+    case frame_type::refused: return "REFUSED";
+    case frame_type::lease: return "LEASE";
+    case frame_type::polled: return "POLLED";
+    case frame_type::stop: return "STOP";
+    case frame_type::synced: return "SYNCED";
   }
   return "?";
 }

@@ -116,8 +116,8 @@ class session {
   bool stop_requested() const noexcept;
   /// The controller's words, if the stop came from there.
   std::string stop_reason() const;
-  /// Ends every wait that is in progress now, once (errc::cancelled, woken::interrupted). Async-signal-safe.
-  void interrupt() noexcept;
+  /// Ends every wait that is in progress now, once (errc::cancelled, woken::interrupted).
+  void interrupt();
 
   /// Stops, hands back what nobody took, sends results, says BYE. Waits at most reply_timeout. What is still
   /// in hand goes back to the controller with the connection.

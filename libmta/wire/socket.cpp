@@ -1,20 +1,20 @@
 #include "wire/socket.hpp"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 namespace mta::wire {
 namespace {
 
 error lost(const char* doing) {
-  return {errc::disconnected, std::string(doing) + " the job controller's socket: the controller has closed it"};
+  return {errc::disconnected,
+          std::string(doing) + " the job controller's socket: the controller has closed it"};
 }
 
 }  // namespace
@@ -34,13 +34,18 @@ result<unix_socket> unix_socket::connect(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
-    return error(errc::out_of_range, "connect to the job controller at \"" + path + "\": the path must have 1 to " +
+    return error(errc::out_of_range, "connect to the job controller at \"" + path +
+                                         "\": the path must have 1 to " +
                                          std::to_string(sizeof address.sun_path - 1) +
                                          " bytes; use a root directory with a shorter name");
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   unix_socket s(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!s) return os_error("make a socket to the job controller");
+  // Room for some hundreds of small frames while the controller is busy; what the system does not grant is no
+  // error.
+  const int room = 1 << 20;
+  (void)::setsockopt(s.fd_, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   if (::connect(s.fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return s;
   // EAGAIN: its queue of connections is full, so it is not taking any.
   if (errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN) {

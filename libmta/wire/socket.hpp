@@ -1,16 +1,16 @@
-// A program's end of a connection to the job controller: a Unix-domain stream socket that never blocks except where a
-// deadline is given.
+// A program's end of a connection to the job controller: a Unix-domain stream socket that never blocks except
+// where a deadline is given.
 //
 // Thread safety: receive() and send() may be used by one thread each at the same time; shut_down() by any.
 #pragma once
+
+#include "base/error.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "base/error.hpp"
 
 namespace mta::wire {
 
@@ -23,8 +23,8 @@ class unix_socket {
   unix_socket(unix_socket&& other) noexcept;
   unix_socket& operator=(unix_socket&& other) noexcept;
 
-  /// errc::disconnected: nobody listens there, or too many wait to be accepted; out_of_range: the path does not fit into
-  /// an address (107 bytes); the system's.
+  /// errc::disconnected: nobody listens there, or too many wait to be accepted; out_of_range: the path does
+  /// not fit into an address (107 bytes); the system's.
   static result<unix_socket> connect(const std::string& path);
 
   explicit operator bool() const noexcept { return fd_ >= 0; }

@@ -1,38 +1,13 @@
 #include "jobctl/admin/api.hpp"
 
-#include "jobctl/admin/handlers.hpp"
+#include "jobctl/admin/http_server.hpp"
 #include "jobctl/server/server.hpp"
-#include "jobctl/version.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
-
-#include <array>
-#include <optional>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <unordered_set>
 
 namespace jobctl {
 namespace {
-
-namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
-using asio::local::stream_protocol;
-using boost::system::error_code;
-
-// A client that asks nothing, or does not read, is dropped; a page of 10,000 rows is about 2.5 MB and takes
-// no time to read.
-constexpr std::chrono::seconds patience{30};
-constexpr std::size_t most_connections = 64;
-constexpr std::uint32_t most_header_bytes = 16 * 1024;
-constexpr std::uint64_t most_body_bytes = 64 * 1024;  // no request needs one
-constexpr std::size_t piece_size = 256 * 1024;
 
 class server_backend final : public admin::backend {
  public:
@@ -55,10 +30,10 @@ class server_backend final : public admin::backend {
   void stop(std::string_view why) override { server_.stop(why); }
   mta::queue::store& store() override { return server_.store(); }
   void in_pool(std::function<void()> work, std::function<void()> then) override {
-    asio::io_context& io = server_.io();
+    boost::asio::io_context& io = server_.io();
     server_.background([&io, work = std::move(work), then = std::move(then)]() mutable {
       work();
-      asio::post(io, std::move(then));
+      boost::asio::post(io, std::move(then));
     });
   }
 
@@ -69,259 +44,15 @@ class server_backend final : public admin::backend {
 
 }  // namespace
 
-struct api::impl : std::enable_shared_from_this<api::impl> {
-  class connection;
-
-  impl(asio::io_context& context, server& s)
-      : io(context), backend(s), handlers(backend), acceptor(context), pause(context) {}
-
-  void accept();
-  void close();
-
-  asio::io_context& io;
+struct api::impl {
+  impl(boost::asio::io_context& io, server& s) : backend(s), http(io, backend) {}
   server_backend backend;
-  admin::handlers handlers;
-  stream_protocol::acceptor acceptor;
-  asio::steady_timer pause;  // after an accept that failed (no descriptors left)
-  std::string path;
-  bool closed = false;
-  std::unordered_set<connection*> connections;
+  admin::http_server http;
 };
 
-// One client: reads a request, has it answered, writes the answer, and again. Kept alive by its pending
-// operation, and by the answer that it waits for.
-class api::impl::connection : public std::enable_shared_from_this<connection> {
- public:
-  connection(std::shared_ptr<impl> owner, stream_protocol::socket socket)
-      : owner_(std::move(owner)), socket_(std::move(socket)), timer_(owner_->io) {
-    owner_->connections.insert(this);
-  }
-  ~connection() { owner_->connections.erase(this); }
-
-  void read() {
-    if (owner_->closed) return;
-    parser_.emplace();
-    parser_->header_limit(most_header_bytes);
-    parser_->body_limit(most_body_bytes);
-    answering_ = false;
-    start_timer();
-    http::async_read(socket_, buffer_, *parser_,
-                     [self = shared_from_this()](error_code e, std::size_t) { self->on_read(e); });
-  }
-
-  void refuse(unsigned status, std::string_view code, std::string_view detail) {
-    keep_alive_ = false;
-    send(admin::handlers::error_response(status, code, detail));
-  }
-
-  // Ends the connection unless an answer is on its way, which ends it afterwards.
-  void close_when_idle() {
-    keep_alive_ = false;
-    if (!answering_) drop();
-  }
-
- private:
-  using header_response = http::response<http::empty_body>;
-
-  void drop() {
-    error_code ignored;
-    socket_.close(ignored);
-    timer_.cancel();
-  }
-
-  void start_timer() {
-    timer_.expires_after(patience);
-    timer_.async_wait([self = weak_from_this()](error_code e) {
-      if (e) return;
-      if (auto alive = self.lock()) alive->drop();
-    });
-  }
-
-  void on_read(error_code e) {
-    if (e == http::error::end_of_stream || e == asio::error::operation_aborted || e == asio::error::eof)
-      return drop();
-    answering_ = true;
-    if (e == http::error::header_limit)
-      return refuse(431, "too_large", "the request's header is over 16 KiB");
-    if (e == http::error::body_limit) return refuse(413, "too_large", "the request's body is over 64 KiB");
-    if (e && e.category() == http::make_error_code(http::error::bad_method).category())
-      return refuse(400, "bad_request", "not a request of HTTP/1.1: " + e.message());
-    if (e) return drop();
-
-    const auto& message = parser_->get();
-    keep_alive_ = message.keep_alive() && !owner_->closed;
-    admin::request q;
-    q.method = message.method() == http::verb::get    ? admin::method::get
-               : message.method() == http::verb::post ? admin::method::post
-                                                      : admin::method::other;
-    q.target = std::string(message.target());
-    timer_.cancel();  // the time that the answer takes is ours, not the client's
-    owner_->handlers.handle(q, [self = shared_from_this()](admin::response r) { self->send(std::move(r)); });
-  }
-
-  void send(admin::response r) {
-    if (!socket_.is_open()) return;
-    start_timer();
-    if (r.stream) return send_stream(std::move(r));
-    text_ = {};
-    text_.result(r.status);
-    set_fields(text_, r);
-    text_.body() = std::move(r.body);
-    text_.prepare_payload();
-    http::async_write(socket_, text_,
-                      [self = shared_from_this()](error_code e, std::size_t) { self->on_sent(e); });
-  }
-
-  template <class Message>
-  void set_fields(Message& m, const admin::response& r) {
-    m.version(11);
-    m.set(http::field::server, std::string("jobctl/") + version);
-    m.set(http::field::content_type, r.content_type);
-    if (!r.allow.empty()) m.set(http::field::allow, r.allow);
-    m.keep_alive(keep_alive_);
-  }
-
-  void on_sent(error_code e) {
-    if (e) return drop();
-    if (keep_alive_ && !owner_->closed) return read();
-    error_code ignored;
-    socket_.shutdown(stream_protocol::socket::shutdown_send, ignored);
-    drop();
-  }
-
-  // --- bodies in pieces: the first piece is read before the header goes out, so that an error can still be
-  // told ---
-
-  struct piece {
-    std::shared_ptr<admin::body_source> source;
-    std::uint64_t offset = 0;
-    std::vector<std::byte> bytes;
-    mta::result<std::size_t> read = std::size_t{0};
-  };
-
-  void send_stream(admin::response r) {
-    auto p = std::make_shared<piece>();
-    p->source = r.stream;
-    header_.emplace();
-    header_->result(r.status);
-    set_fields(*header_, r);
-    header_->content_length(p->source->length());
-    serializer_.emplace(*header_);
-    next_piece(std::move(p));
-  }
-
-  void next_piece(std::shared_ptr<piece> p) {
-    timer_.cancel();
-    owner_->backend.in_pool(
-        [p] {
-          const std::uint64_t left = p->source->length() - p->offset;
-          p->bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(left, piece_size)));
-          p->read = p->source->read(p->offset, p->bytes);
-          if (p->read && *p->read == 0 && left > 0)
-            p->read = mta::error(mta::errc::damaged, "the content ends early");
-        },
-        [self = shared_from_this(), p] { self->send_piece(p); });
-  }
-
-  void send_piece(const std::shared_ptr<piece>& p) {
-    if (!socket_.is_open()) return;
-    if (!p->read) {
-      if (p->offset > 0) return drop();  // the client sees a body that is too short
-      return send(admin::handlers::error_response(500, "damaged", p->read.error().message()));
-    }
-    start_timer();
-    if (p->offset > 0) return write_piece(p);
-    http::async_write_header(socket_, *serializer_,
-                             [self = shared_from_this(), p](error_code e, std::size_t) {
-                               if (e) return self->drop();
-                               self->write_piece(p);
-                             });
-  }
-
-  void write_piece(const std::shared_ptr<piece>& p) {
-    asio::async_write(socket_, asio::buffer(p->bytes.data(), *p->read),
-                      [self = shared_from_this(), p](error_code e, std::size_t written) {
-                        if (e) return self->drop();
-                        p->offset += written;
-                        if (p->offset < p->source->length()) return self->next_piece(p);
-                        self->on_sent({});
-                      });
-  }
-
-  std::shared_ptr<impl> owner_;
-  stream_protocol::socket socket_;
-  asio::steady_timer timer_;
-  beast::flat_buffer buffer_{most_header_bytes + most_body_bytes};
-  std::optional<http::request_parser<http::string_body>> parser_;
-  http::response<http::string_body> text_;
-  std::optional<header_response> header_;
-  std::optional<http::response_serializer<http::empty_body>> serializer_;
-  bool keep_alive_ = true;
-  bool answering_ = false;
-};
-
-void api::impl::accept() {
-  acceptor.async_accept([self = shared_from_this()](error_code e, stream_protocol::socket socket) {
-    if (self->closed) return;
-    if (e) {
-      // Out of descriptors or memory, most likely: the client waits in the socket's backlog.
-      self->pause.expires_after(std::chrono::milliseconds(200));
-      self->pause.async_wait([self](error_code cancelled) {
-        if (!cancelled && !self->closed) self->accept();
-      });
-      return;
-    }
-    const bool full = self->connections.size() >= most_connections;
-    auto c = std::make_shared<connection>(self, std::move(socket));
-    if (full)
-      c->refuse(503, "busy", "64 clients are connected; try again");
-    else
-      c->read();
-    self->accept();
-  });
-}
-
-void api::impl::close() {
-  if (closed) return;
-  closed = true;
-  error_code ignored;
-  acceptor.close(ignored);
-  pause.cancel();
-  if (!path.empty()) ::unlink(path.c_str());
-  std::vector<std::shared_ptr<connection>> open;
-  for (connection* c : connections)
-    if (auto alive = c->weak_from_this().lock()) open.push_back(std::move(alive));
-  for (const auto& c : open) c->close_when_idle();
-}
-
-api::api(asio::io_context& io, server& s) : impl_(std::make_shared<impl>(io, s)) {}
-
-api::~api() { impl_->close(); }
-
-void api::listen(const std::string& socket_path) {
-  const auto check = [&](error_code e, const char* what) {
-    if (e)
-      throw mta::exception(
-          mta::error(std::error_code(e.value(), std::system_category()), what + socket_path));
-  };
-  if (socket_path.size() >= sizeof(sockaddr_un::sun_path))
-    throw mta::exception(
-        mta::error(mta::errc::out_of_range,
-                   "listen on " + socket_path + ": over 107 bytes; choose a shorter root directory"));
-  // Only the holder of the site's lock gets here, so what is there belongs to a controller that is gone.
-  ::unlink(socket_path.c_str());
-  error_code e;
-  impl_->acceptor.open(stream_protocol(), e);
-  check(e, "make a socket for ");
-  impl_->acceptor.bind(stream_protocol::endpoint(socket_path), e);
-  check(e, "bind ");
-  impl_->path = socket_path;
-  if (::chmod(socket_path.c_str(), 0660) != 0) throw mta::exception(mta::os_error("chmod " + socket_path));
-  impl_->acceptor.listen(asio::socket_base::max_listen_connections, e);
-  check(e, "listen on ");
-  impl_->accept();
-}
-
-void api::close() { impl_->close(); }
+api::api(boost::asio::io_context& io, server& s) : impl_(std::make_unique<impl>(io, s)) {}
+api::~api() = default;
+void api::listen(const std::string& socket_path) { impl_->http.listen(socket_path); }
+void api::close() { impl_->http.close(); }
 
 }  // namespace jobctl

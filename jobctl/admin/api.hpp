@@ -2,7 +2,8 @@
 // server's io_context thread and never blocks it: what reads files is posted to the server's worker pool.
 //
 // Thread safety: construct, listen, close and destroy on the io_context's thread (or before it runs).
-// Lifetime: the server and the io_context outlive it; connections end when it is destroyed.
+// Lifetime: the server and the io_context outlive it. To be destroyed when the io_context no longer runs: an
+// answer may still wait for the server's worker pool.
 #pragma once
 
 #include "base/error.hpp"
@@ -33,7 +34,7 @@ class api {
 
  private:
   struct impl;
-  std::shared_ptr<impl> impl_;
+  std::unique_ptr<impl> impl_;
 };
 
 }  // namespace jobctl

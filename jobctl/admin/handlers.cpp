@@ -410,7 +410,7 @@ void handlers::handle(const request& q, answer reply) {
     return r.handle({backend_, std::move(*target), std::move(reply)});
   }
   reply(error_response(404, "not_found",
-                        fmt::format("nothing is at {}; docs/api.md lists what there is", q.target)));
+                       fmt::format("nothing is at {}; docs/api.md lists what there is", q.target)));
 }
 
 }  // namespace jobctl::admin

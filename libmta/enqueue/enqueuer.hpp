@@ -47,9 +47,10 @@ class enqueuer {
   std::shared_ptr<const config::settings> settings() const;
 
   queue::writer& writer() noexcept { return writer_; }
+  /// Tells whoever is to be told that a record is durable.
+  void announce(std::string_view channel, const queue::committed&) const;
 
  private:
-  friend class submission;
   enqueuer(std::shared_ptr<const config::settings>, enqueuer_options, queue::file_io&);
 
   queue::file_io& io_;

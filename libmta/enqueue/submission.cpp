@@ -1,0 +1,239 @@
+#include "enqueue/submission.hpp"
+
+#include "base/text.hpp"
+#include "enqueue/address.hpp"
+#include "enqueue/enqueuer.hpp"
+#include "enqueue/submission_impl.hpp"
+#include "queue/store.hpp"
+
+#include <algorithm>
+#include <map>
+#include <unordered_set>
+
+namespace mta::enqueue {
+namespace {
+
+error too_late(std::string_view what) {
+  return {std::make_error_code(std::errc::operation_not_permitted), std::string(what)};
+}
+
+bool has_8bit(std::string_view text) { return std::any_of(text.begin(), text.end(), is_8bit); }
+
+/// A text of the envelope: at most 256 bytes, nothing that a person or a protocol line could trip over.
+result<> check_text(std::string_view text, std::string_view what) {
+  if (text.size() > config::max_address)
+    return error(errc::out_of_range, std::string(what) + " \"" + printable(text) + "\" has more than " +
+                                         std::to_string(config::max_address) + " bytes");
+  if (std::any_of(text.begin(), text.end(), is_control))
+    return error(errc::rejected, std::string(what) + " \"" + printable(text) + "\" has a control character");
+  return {};
+}
+
+}  // namespace
+
+submission::submission(std::unique_ptr<impl> i) noexcept : impl_(std::move(i)) {}
+submission::submission(submission&&) noexcept = default;
+submission& submission::operator=(submission&&) noexcept = default;
+submission::~submission() = default;
+
+const std::string& submission::sender() const noexcept { return impl_->sender; }
+const submission_options& submission::options() const noexcept { return impl_->options; }
+std::size_t submission::recipients() const noexcept { return impl_->recipients.size(); }
+std::uint64_t submission::size() const noexcept { return impl_->content.length(); }
+void submission::abort() noexcept { impl_->phase = impl::over; }
+
+submission::impl::impl(enqueuer& e, std::shared_ptr<const config::settings> s, queue::file_io& io,
+                       std::size_t memory_limit, std::string from, const submission_options& o)
+    : owner(e),
+      site(std::move(s)),
+      files(io),
+      sender(std::move(from)),
+      source_channel(o.source_channel),
+      envelope_id(o.envelope_id),
+      options(o),
+      content(io, site->queue_root(), memory_limit) {
+  options.source_channel = source_channel;
+  options.envelope_id = envelope_id;
+}
+
+result<routed> submission::add_recipient(std::string_view address, const recipient_options& o) {
+  impl& i = *impl_;
+  if (i.phase != impl::open) return too_late("add recipient " + printable(address) + " after the content");
+  if (const auto fine = check_text(o.original, "original address"); !fine) return fine.error();
+  if (const auto fine = check_text(o.intermediate, "intermediate address"); !fine) return fine.error();
+  auto way = route(*i.site, address, i.source_channel);
+  if (!way) return way.error();
+
+  std::string identity = way->address;
+  for (const std::string_view part : {o.original, o.intermediate}) identity.append(1, '\0').append(part);
+  identity += '\0' + std::to_string(o.delivery_flags) + ' ' + std::to_string(o.notify_flags);
+  if (!i.known.insert(std::move(identity)).second) return way;
+
+  queue::recipient r;
+  r.address = way->address;
+  r.original = std::string(o.original);
+  if (o.intermediate != way->address) r.intermediate = std::string(o.intermediate);
+  r.delivery_flags = o.delivery_flags;
+  r.notify_flags = o.notify_flags;
+  i.recipients.push_back({*way, std::move(r)});
+  return way;
+}
+
+result<> submission::add_header_line(std::string_view line) {
+  impl& i = *impl_;
+  if (i.phase != impl::open) return too_late("add a header line after the content");
+  i.header_lines.emplace_back(line);
+  return {};
+}
+
+/// What add_header_line() collected goes first.
+result<> submission::impl::begin_content() {
+  if (phase == over) return too_late("write to a message that was committed or dropped");
+  if (phase == writing) return {};
+  phase = writing;
+  for (const std::string& line : header_lines)
+    if (const auto done = content.write_line(line); !done) return done;
+  return {};
+}
+
+result<> submission::write(std::string_view bytes) {
+  if (const auto ready = impl_->begin_content(); !ready) return ready;
+  return impl_->keep_failure(impl_->content.write(bytes));
+}
+
+result<> submission::write_line(std::string_view line) {
+  if (const auto ready = impl_->begin_content(); !ready) return ready;
+  return impl_->keep_failure(impl_->content.write_line(line));
+}
+
+result<> submission::impl::keep_failure(result<> outcome) {
+  if (!outcome && !failure) failure = outcome.error();
+  return outcome;
+}
+
+std::vector<submission::impl::record> submission::impl::make_records() {
+  // In the order of each group's first recipient.
+  std::vector<std::vector<const pending*>> groups;
+  std::map<std::pair<std::string_view, std::string_view>, std::size_t> places;
+  for (const pending& p : recipients) {
+    const config::channel* c = site->find_channel(p.way.channel);
+    const bool by_host = c != nullptr && c->group == config::grouping::host;
+    const auto key = std::pair<std::string_view, std::string_view>(p.way.channel,
+                                                                   by_host ? p.way.host : std::string_view{});
+    const auto [place, added] = places.try_emplace(key, groups.size());
+    if (added) groups.emplace_back();
+    groups[place->second].push_back(&p);
+  }
+
+  std::vector<record> records;
+  for (auto& group : groups) {
+    if (options.sort_recipients)
+      std::stable_sort(group.begin(), group.end(),
+                       [](const pending* a, const pending* b) { return a->way.address < b->way.address; });
+    const config::channel* c = site->find_channel(group.front()->way.channel);
+    for (std::size_t first = 0; first < group.size(); first += queue::max_recipients) {
+      const std::size_t count = std::min(queue::max_recipients, group.size() - first);
+      record r;
+      r.channel = group[first]->way.channel;
+      r.host = group[first]->way.host;
+      r.envelope.from = sender;
+      r.envelope.source_channel = source_channel;
+      r.envelope.envelope_id = envelope_id;
+      r.envelope.header_id = content.message_id();
+      r.envelope.delivery_flags = options.delivery_flags | (c != nullptr ? c->delivery_flags : 0);
+      r.envelope.notify_flags = options.notify_flags;
+      r.envelope.fragment_blocks = options.fragment_blocks;
+      r.envelope.fragment_lines = options.fragment_lines;
+      r.non_ascii_address = has_8bit(sender);
+      for (std::size_t n = first; n < first + count; ++n) {
+        if (group[n]->way.host != r.host) r.host.clear();
+        r.non_ascii_address |= has_8bit(group[n]->way.address);
+        r.envelope.recipients.push_back(group[n]->recipient);
+      }
+      records.push_back(std::move(r));
+    }
+  }
+  return records;
+}
+
+/// Marks a record finished that nobody was told about, unless somebody found it already. true: it will not be
+/// delivered.
+bool submission::impl::take_back(const record& r) {
+  queue::store store(files, site->queue_root());
+  const queue::message_id& id = r.committed.id;
+  const auto file = store.open(r.channel, id.file);
+  if (!file || (*file)->header().generation != id.generation) return false;
+  const auto locked = (*file)->try_lock(id.slot);
+  if (!locked || !*locked) return false;
+  const auto found = (*file)->read_entry(id.slot);
+  bool done = false;
+  if (found && found->state.phase == queue::phase::queued && found->state.attempts == 0) {
+    queue::message_state state = found->state;
+    state.phase = queue::phase::finished;
+    state.changed = now();
+    for (std::size_t i = 0; i < found->entry.recipients; ++i) state.finished.set(i);
+    // Written is enough for every process; should the flush fail, only a power failure could bring the record
+    // back.
+    done = (*file)->change_state(id.slot, state).has_value();
+    if (done) static_cast<void>((*file)->flush());
+  }
+  static_cast<void>((*file)->unlock(id.slot));
+  return done;
+}
+
+/// Takes back what was committed before a later record failed.
+error submission::impl::undo(std::vector<record>& records, std::size_t committed, const error& why) {
+  std::string left;
+  std::size_t count = 0;
+  for (std::size_t n = 0; n < committed; ++n) {
+    if (take_back(records[n])) continue;
+    ++count;
+    left += (left.empty() ? "" : ", ") + to_string(records[n].committed.id) + " (channel " +
+            records[n].channel + ")";
+    owner.announce(records[n].channel, records[n].committed);
+  }
+  const std::string place = "queue a message for channel " + records[committed].channel + ": ";
+  if (count == 0) return {why.code, place + why.context};
+  return {
+      why.code,
+      place + why.context + "; " + std::to_string(count) + " of " + std::to_string(records.size()) +
+          " copies are queued all the same, and submitting the message again will send them twice: " + left};
+}
+
+result<std::vector<accepted>> submission::commit(queue::priority priority, queue::time_point not_before) {
+  impl& i = *impl_;
+  const auto before = std::exchange(i.phase, impl::over);
+  if (before == impl::over) return too_late("commit a message that was committed or dropped");
+  if (i.failure) return *i.failure;
+  if (i.recipients.empty()) return error(errc::out_of_range, "queue a message without recipients");
+  if (before != impl::writing) return error(errc::out_of_range, "queue a message without content");
+  if (const auto done = i.content.finish(); !done) return done.error();
+  if (i.content.empty()) return error(errc::out_of_range, "queue a message without content");
+
+  std::vector<impl::record> records = i.make_records();
+  for (std::size_t n = 0; n < records.size(); ++n) {
+    impl::record& r = records[n];
+    queue::commit_request request;
+    request.channel = r.channel;
+    request.envelope = &r.envelope;
+    request.host = r.host;
+    request.priority = priority;
+    request.now = impl::now();
+    request.not_before = not_before;
+    request.content = i.content.content();
+    if (r.non_ascii_address) request.content.facts |= queue::facts::non_ascii_header;
+    auto done = i.owner.writer().commit(request);
+    if (!done) return i.undo(records, n, done.error());
+    r.committed = std::move(*done);
+  }
+
+  std::vector<accepted> out;
+  for (const impl::record& r : records) {
+    i.owner.announce(r.channel, r.committed);
+    out.push_back(
+        {r.committed.id, r.channel, r.host, static_cast<std::uint32_t>(r.envelope.recipients.size())});
+  }
+  return out;
+}
+
+}  // namespace mta::enqueue

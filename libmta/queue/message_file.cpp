@@ -185,6 +185,8 @@ result<> message_file::change_state(std::uint32_t slot, const message_state& sta
   bool known = false;
   {
     const std::scoped_lock guard(mutex_);
+    if (flush_failed_)
+      return error(std::make_error_code(std::errc::io_error), "change a message of " + path_ + " (a flush failed before)");
     if (!copies_.empty()) c = copies_[slot];
     known = c.known;
   }
@@ -208,7 +210,7 @@ result<> message_file::change_state(std::uint32_t slot, const message_state& sta
     if (ours && !durable) {
       target = newest;  // the other copy is what a crash would leave: keep it
     } else if (!durable && c.sequence[target] != 0) {
-      if (const auto flushed = flush(); !flushed) return flushed.error();
+      if (const auto settled = settle(slot, newest); !settled) return settled.error();
     }
   }
 
@@ -228,13 +230,29 @@ result<> message_file::change_state(std::uint32_t slot, const message_state& sta
   return {};
 }
 
+result<> message_file::settle(std::uint32_t slot, unsigned copy) {
+  // Written again, not just flushed: after a flush that failed in another process, the system holds the copy without
+  // ever writing it.
+  std::array<std::byte, format::state_size> raw;
+  const auto read = file_->read(format::state_offset(slot, copy), raw);
+  if (!read) return read.error();
+  const auto written = file_->write(format::state_offset(slot, copy), std::span<const std::byte>(raw));
+  if (!written) return written.error();
+  return flush();
+}
+
 result<> message_file::flush() {
   std::uint32_t covered = 0;
   {
     const std::scoped_lock guard(mutex_);
+    if (flush_failed_) return error(std::make_error_code(std::errc::io_error), "flush " + path_ + " (failed before)");
     covered = epoch_++;
   }
-  if (const auto flushed = file_->flush(); !flushed) return flushed.error();
+  if (const auto flushed = file_->flush(); !flushed) {
+    const std::scoped_lock guard(mutex_);
+    flush_failed_ = true;
+    return flushed.error();
+  }
   const std::scoped_lock guard(mutex_);
   durable_epoch_ = std::max(durable_epoch_, covered);
   return {};

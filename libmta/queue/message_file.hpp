@@ -68,7 +68,7 @@ class message_file {
   /// Writes a new state over the copy that is not the durable one, flushing first where the format demands
   /// it. The caller holds the slot's lock and has read the entry under it.
   result<> change_state(std::uint32_t slot, const message_state& state);
-  /// Flushes all changes made so far, by anybody.
+  /// Flushes all changes made so far, by anybody. After a failure the object refuses changes and flushes: open the file anew.
   result<> flush();
   /// Begins the next generation: every message must be finished, and the caller holds the writer's lock. The
   /// object then stands for the old generation and is of no more use.
@@ -96,6 +96,8 @@ class message_file {
     bool known = false;
   };
   void remember(std::uint32_t slot, std::uint32_t sequence_a, std::uint32_t sequence_b);
+  /// Makes sure that a state copy that somebody else wrote is on the disk.
+  result<> settle(std::uint32_t slot, unsigned copy);
   result<std::uint64_t> checked_content_length(const entry&);
   std::string history_path() const;
 
@@ -108,6 +110,7 @@ class message_file {
   std::uint32_t epoch_ = 1;          // of writes made now
   std::uint32_t durable_epoch_ = 0;  // writes up to this epoch are on the disk
   std::vector<slot_copies> copies_;  // by slot; sized on first use
+  bool flush_failed_ = false;
 };
 
 }  // namespace mta::queue

@@ -179,6 +179,7 @@ struct world {
     if (!locked || !*locked) return false;
     auto message = f.read_entry(slot);
     if (message) {
+      const message_state before = message->state;
       how(message->state);
       {
         const std::scoped_lock guard(mutex);
@@ -186,6 +187,10 @@ struct world {
       }
       const auto changed = f.change_state(slot, message->state);
       (void)f.unlock(slot);
+      if (!changed) {
+        const std::scoped_lock guard(mutex);
+        messages[content].possible.push_back(before);
+      }
       return bool(changed);
     }
     (void)f.unlock(slot);

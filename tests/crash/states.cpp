@@ -360,8 +360,6 @@ void moving(world& w) {
     if (!moved) return;
     to = moved->id;
   }
-  w.change(**f, from->id.slot, survivor, [](message_state& s) { s.phase = phase::moved; });
-  w.messages[survivor].possible.pop_back();  // the old record's state says nothing about the message
   f = mta::result<std::shared_ptr<queue::message_file>>(std::shared_ptr<queue::message_file>{});
   (void)store.recycle("l", from->id.file, from->id.generation, 4);
   auto target = store.open("l", to.file);

@@ -1,14 +1,18 @@
-// The job controller as a pure state machine: which messages wait, which are due, who gets them, which programs to
-// launch or stop. It never reads a clock, a file or a socket: every event comes with the time, every consequence is
-// an action for the server to carry out. So a day of traffic is simulated from one seed (tests/sim).
+// The job controller as a pure state machine: which messages wait, which are due, who gets them, which
+// programs to launch or stop. It never reads a clock, a file or a socket: every event comes with the time,
+// every consequence is an action for the server to carry out. So a day of traffic is simulated from one seed
+// (tests/sim).
 //
 // Thread safety: none; one owner (the server's thread, or a simulator). Lifetime: actions are values.
 //
-// Times: `now` never needs to be monotonic (it is wall-clock, because next attempts survive restarts); the controller
-// copes with steps in either direction.
+// Times: `now` never needs to be monotonic (it is wall-clock, because next attempts survive restarts); the
+// controller copes with steps in either direction.
 //
 // Costs: at most 100 bytes per message in all; O(1) or O(log n) per event.
 #pragma once
+
+#include "queue/message_id.hpp"
+#include "queue/state.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -19,9 +23,6 @@
 #include <variant>
 #include <vector>
 
-#include "queue/message_id.hpp"
-#include "queue/state.hpp"
-
 namespace jobctl {
 
 using mta::queue::file_key;
@@ -31,10 +32,12 @@ using mta::queue::priority;
 using time_point = mta::queue::time_point;
 using std::chrono::milliseconds;
 
-/// Small numbers that name things inside the controller; given out by it, or chosen by the server (workers, jobs).
+/// Small numbers that name things inside the controller; given out by it, or chosen by the server (workers,
+/// jobs).
 enum class channel_no : std::uint32_t {};
 enum class worker_no : std::uint64_t {};  ///< a connected channel program (a session); never reused
-enum class job_no : std::uint64_t {};     ///< a launched process; never reused; 0: the worker was started by hand
+enum class job_no : std::uint64_t {
+};  ///< a launched process; never reused; 0: the worker was started by hand
 
 struct pool_limits {
   std::string name;
@@ -47,13 +50,14 @@ using backoff_schedule = std::vector<std::chrono::seconds>;
 struct channel_limits {
   std::string name;
   std::string pool;
-  bool has_program = true;            ///< false: messages only wait here
-  std::uint32_t max_jobs = 100;       ///< `maxjobs`
-  std::uint32_t thread_depth = 10;    ///< `threaddepth`: waiting messages that deserve one more thread
-  std::uint32_t threads_per_job = 20; ///< assumed for programs that are not yet connected
-  backoff_schedule backoff[3];        ///< by priority
-  milliseconds relaunch_first{1000}, relaunch_last{300'000};  ///< delay after a program that died at once; doubles
-  bool stopped = false;               ///< configured or ordered to start nothing
+  bool has_program = true;             ///< false: messages only wait here
+  std::uint32_t max_jobs = 100;        ///< `maxjobs`
+  std::uint32_t thread_depth = 10;     ///< `threaddepth`: waiting messages that deserve one more thread
+  std::uint32_t threads_per_job = 20;  ///< assumed for programs that are not yet connected
+  backoff_schedule backoff[3];         ///< by priority
+  milliseconds relaunch_first{1000},
+      relaunch_last{300'000};  ///< delay after a program that died at once; doubles
+  bool stopped = false;        ///< configured or ordered to start nothing
 };
 
 struct limits {
@@ -69,19 +73,20 @@ struct new_message {
   mta::queue::phase phase = phase::queued;  ///< queued, deferred or held
   std::uint16_t attempts = 0;
   std::uint32_t recipients = 1;
-  std::uint64_t size = 0;       ///< content bytes
+  std::uint64_t size = 0;  ///< content bytes
   time_point committed{};
-  time_point due{};             ///< epoch: at once
-  std::string_view host;        ///< destination host, may be empty
+  time_point due{};       ///< epoch: at once
+  std::string_view host;  ///< destination host, may be empty
 };
 
 enum class outcome : std::uint8_t {
-  finished,   ///< every recipient has its final disposition; the record is done with
-  deferred,   ///< an attempt was made; try again after the backoff, or at `next_attempt` if given
-  released,   ///< handed back untried (the program is ending): due at once, no attempt counted
-  locked,     ///< another process holds its lock: look again in a few seconds
-  gone,       ///< finished or removed already
-  bad,        ///< damaged: set it aside
+  finished,  ///< every recipient has its final disposition; the record is done with
+  deferred,  ///< an attempt was made; try again after the backoff, or at `next_attempt` if given
+  released,  ///< handed back untried (the program is ending): due at once, no attempt counted
+  locked,    ///< another process holds its lock: look again in a few seconds
+  gone,      ///< finished or removed already
+  held,      ///< put on hold by the program, with the reason in its history
+  bad,       ///< damaged: set it aside
 };
 
 struct message_result {
@@ -136,19 +141,20 @@ struct report {  ///< one line for the log
   std::string text;
 };
 }  // namespace action
-using action_list = std::vector<std::variant<action::lease, action::launch, action::stop_worker, action::recycle,
-                                             action::compact, action::write_state, action::set_aside, action::report>>;
+using action_list =
+    std::vector<std::variant<action::lease, action::launch, action::stop_worker, action::recycle,
+                             action::compact, action::write_state, action::set_aside, action::report>>;
 
 struct channel_figures {
   std::uint64_t ready = 0;     ///< due and waiting for a program
   std::uint64_t in_hand = 0;   ///< leased
   std::uint64_t deferred = 0;  ///< waiting for their time
   std::uint64_t held = 0;
-  std::uint64_t bytes = 0;     ///< content bytes of all live messages
+  std::uint64_t bytes = 0;                          ///< content bytes of all live messages
   std::uint64_t finished = 0, attempts_failed = 0;  ///< since start
   std::uint32_t workers = 0, jobs = 0;
   bool stopped = false;
-  time_point oldest{};         ///< commit time of the oldest ready message; epoch: none
+  time_point oldest{};  ///< commit time of the oldest ready message; epoch: none
 };
 
 /// One row of a listing.
@@ -180,30 +186,37 @@ class controller {
   controller(const controller&) = delete;
   controller& operator=(const controller&) = delete;
 
-  // --- configuration -------------------------------------------------------------------------------------------
-  /// Takes new limits at once. Channels that vanished keep their messages and get no program. Channel numbers stay.
+  // --- configuration
+  // -------------------------------------------------------------------------------------------
+  /// Takes new limits at once. Channels that vanished keep their messages and get no program. Channel numbers
+  /// stay.
   void configure(time_point now, const limits&);
-  /// The channel's number; made without a program if unknown (its directory exists, its configuration does not).
+  /// The channel's number; made without a program if unknown (its directory exists, its configuration does
+  /// not).
   channel_no channel(std::string_view name);
   const std::string& channel_name(channel_no) const;
 
-  // --- the queue ------------------------------------------------------------------------------------------------
-  /// Messages of one file; those already known (leased ones included) are left as they are. `capacity` of the file in
-  /// slots; `complete`: no writer will add more to this generation (full).
+  // --- the queue
+  // ------------------------------------------------------------------------------------------------
+  /// Messages of one file; those already known (leased ones included) are left as they are. `capacity` of the
+  /// file in slots; `complete`: no writer will add more to this generation (full).
   void messages_found(time_point now, channel_no, file_key, std::uint32_t capacity, bool complete,
                       std::span<const new_message>);
-  /// The file is no longer there (or has another generation): its messages are forgotten, with a report for live ones.
+  /// The file is no longer there (or has another generation): its messages are forgotten, with a report for
+  /// live ones.
   void file_gone(time_point now, file_key);
   void moved(time_point now, message_id from, message_id to);
   void move_failed(time_point now, message_id);
   /// The file was reset or removed after action::recycle, or it could not be (it is offered again later).
   void recycled(time_point now, file_key, bool done);
 
-  // --- channel programs ------------------------------------------------------------------------------------------
+  // --- channel programs
+  // ------------------------------------------------------------------------------------------
   /// `holding`: messages it has in hand from before a restart of the controller or of the connection.
   void worker_connected(time_point now, worker_no, channel_no, job_no, std::uint32_t max_threads,
                         std::span<const message_id> holding);
-  /// It can take `more` messages beyond what it has been given. An idle program keeps credit, and so is woken.
+  /// It can take `more` messages beyond what it has been given. An idle program keeps credit, and so is
+  /// woken.
   void worker_asks(time_point now, worker_no, std::uint32_t more);
   /// It wants nothing more: its credit is void; it will return or finish what it has.
   void worker_stopping(time_point now, worker_no);
@@ -216,7 +229,8 @@ class controller {
   /// `clean`: exit status 0.
   void job_exited(time_point now, job_no, bool clean, std::string_view status_in_words);
 
-  // --- operators and the clock -------------------------------------------------------------------------------------
+  // --- operators and the clock
+  // -------------------------------------------------------------------------------------
   void clock(time_point now);
   /// Makes every deferred message of the channel due now, and starts a program even if it died recently.
   void run_channel(time_point now, channel_no);
@@ -226,7 +240,8 @@ class controller {
   /// No more leases and launches; every worker is told to stop.
   void shut_down(time_point now);
 
-  // --- answers -----------------------------------------------------------------------------------------------------
+  // --- answers
+  // -----------------------------------------------------------------------------------------------------
   /// Due messages that nobody has in hand, for the worker's channel.
   std::uint64_t pending(worker_no) const;
   /// How many threads the worker should run, from the present backlog (0 when there is nothing to do).
@@ -239,7 +254,8 @@ class controller {
   channel_figures figures(channel_no) const;
   std::vector<channel_no> channels() const;
   bool find(const message_id&, listed&) const;
-  /// Up to `most` rows that match, from a cursor on (0: start; updated; 0 again when there are no more). Visits only what it must.
+  /// Up to `most` rows that match, from a cursor on (0: start; updated; 0 again when there are no more).
+  /// Visits only what it must.
   std::vector<listed> list(const list_filter&, std::size_t most, std::uint64_t& cursor) const;
   std::uint64_t message_count() const;
   /// Bytes allocated for messages, files and hosts.

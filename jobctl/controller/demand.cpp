@@ -1,7 +1,7 @@
 // How many programs there should be: always from the present backlog.
-#include <algorithm>
-
 #include "jobctl/controller/model.hpp"
+
+#include <algorithm>
 
 namespace jobctl {
 
@@ -47,8 +47,9 @@ void controller::impl::staff_pool(time_point now, std::uint32_t pool) {
 
 void controller::impl::job_failed(time_point now, std::uint32_t channel, const std::string& what) {
   channel_state& c = channels[channel];
-  c.relaunch_delay = c.relaunch_delay == milliseconds{0} ? c.limits.relaunch_first
-                                                         : std::min(c.relaunch_delay * 2, c.limits.relaunch_last);
+  c.relaunch_delay = c.relaunch_delay == milliseconds{0}
+                         ? c.limits.relaunch_first
+                         : std::min(c.relaunch_delay * 2, c.limits.relaunch_last);
   c.relaunch_at = now + c.relaunch_delay;
   report(action::severity::problem, "channel " + c.limits.name + ": " + what + "; not started again for " +
                                         std::to_string(c.relaunch_delay.count()) + " ms");

@@ -1,13 +1,15 @@
 // Which messages there are, by file and slot, and where each of them is.
-#include <algorithm>
-
 #include "jobctl/controller/model.hpp"
+
+#include <algorithm>
 
 namespace jobctl {
 namespace {
 
-constexpr auto file_rest = std::chrono::seconds(2);     // a file that may still grow is offered for reuse after this
-constexpr auto compact_rest = std::chrono::minutes(1);  // survivors of a mostly finished file are moved after this
+constexpr auto file_rest =
+    std::chrono::seconds(2);  // a file that may still grow is offered for reuse after this
+constexpr auto compact_rest =
+    std::chrono::minutes(1);  // survivors of a mostly finished file are moved after this
 
 }  // namespace
 
@@ -25,7 +27,8 @@ std::uint32_t controller::impl::channel_index(std::string_view name) {
 
 std::uint32_t controller::impl::destination_index(std::uint32_t channel, std::string_view host) {
   channel_state& c = channels[channel];
-  const auto [at, added] = c.destinations.try_emplace(std::string(host), static_cast<std::uint32_t>(destinations.size()));
+  const auto [at, added] =
+      c.destinations.try_emplace(std::string(host), static_cast<std::uint32_t>(destinations.size()));
   if (added) {
     destination& d = destinations.emplace_back();
     d.host = host;
@@ -43,7 +46,8 @@ std::uint32_t controller::impl::file_index(const file_key& key) {
   return last_file;
 }
 
-std::uint32_t controller::impl::make_file(std::uint32_t channel, const file_key& key, std::uint32_t capacity) {
+std::uint32_t controller::impl::make_file(std::uint32_t channel, const file_key& key,
+                                          std::uint32_t capacity) {
   std::uint32_t i = file_index(key);
   if (i == none) {
     if (free_files.empty()) {

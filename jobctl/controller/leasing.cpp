@@ -1,7 +1,7 @@
 // Who gets which messages, and what becomes of them.
-#include <algorithm>
-
 #include "jobctl/controller/model.hpp"
+
+#include <algorithm>
 
 namespace jobctl {
 
@@ -46,19 +46,14 @@ void controller::impl::serve(time_point, std::uint32_t channel) {
     for (const std::uint32_t w : c.workers) takers += workers[w].credit > 0 && !workers[w].stopping ? 1 : 0;
     if (takers == 0) return;
     // An equal share for everyone who can take some, in turn.
-    const auto share = static_cast<std::uint32_t>(std::min<std::uint64_t>(lease_batch, (c.ready + takers - 1) / takers));
+    const auto share =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(lease_batch, (c.ready + takers - 1) / takers));
     for (std::size_t n = c.workers.size(); n > 0 && c.ready > 0; --n) {
       const std::uint32_t w = c.workers[c.next_worker++ % c.workers.size()];
       if (workers[w].credit == 0 || workers[w].stopping) continue;
       lease_to(w, std::min(share, workers[w].credit));
     }
   }
-}
-
-void controller::impl::give_back(worker& w, std::uint32_t i) {
-  (void)w;
-  take_out(i);
-  put_ready(i, true);
 }
 
 time_point controller::impl::next_attempt(const channel_state& c, const message& m, time_point now) const {

@@ -1,6 +1,8 @@
-// The controller's data: messages in a slab, files, destinations, channels, programs. Internal to jobctl/controller.
-// Thread safety: none, as controller.hpp says.
+// The controller's data: messages in a slab, files, destinations, channels, programs. Internal to
+// jobctl/controller. Thread safety: none, as controller.hpp says.
 #pragma once
+
+#include "jobctl/controller/controller.hpp"
 
 #include <array>
 #include <deque>
@@ -8,8 +10,6 @@
 #include <string>
 #include <unordered_map>
 #include <vector>
-
-#include "jobctl/controller/controller.hpp"
 
 namespace jobctl {
 
@@ -23,17 +23,17 @@ struct message {
   std::uint32_t file = none;
   std::uint32_t slot = 0;
   std::uint32_t destination = none;
-  std::uint32_t next = none;      ///< in the list that `where` says; deferred: position in the timer heap
+  std::uint32_t next = none;  ///< in the list that `where` says; deferred: position in the timer heap
   std::uint32_t prev = none;
-  std::uint32_t owner = none;     ///< worker index while in hand
-  std::int64_t due = 0;           ///< ms since 1970
-  std::int64_t committed = 0;     ///< ms since 1970
-  std::uint32_t size = 0;         ///< bytes, saturating
+  std::uint32_t owner = none;  ///< worker index while in hand
+  std::int64_t due = 0;        ///< ms since 1970
+  std::int64_t committed = 0;  ///< ms since 1970
+  std::uint32_t size = 0;      ///< bytes, saturating
   std::uint16_t attempts = 0;
   mta::queue::priority priority = priority::normal;
   place where = place::free;
   std::uint8_t lock_conflicts = 0;
-  bool was_held = false;          ///< moving: goes back to held
+  bool was_held = false;  ///< moving: goes back to held
 };
 static_assert(sizeof(message) <= 56);
 
@@ -87,7 +87,7 @@ struct queue_file {
   std::uint32_t channel = none;
   std::uint32_t capacity = 0;
   bool complete = false;
-  bool offered = false;          ///< an action::recycle is being carried out
+  bool offered = false;  ///< an action::recycle is being carried out
   bool check_scheduled = false;
   std::uint32_t live = 0, seen = 0;
   std::vector<std::uint32_t> slots;  ///< message index, none, or slot_finished
@@ -109,11 +109,11 @@ struct channel_state {
   std::uint64_t ready = 0, in_hand = 0, deferred = 0, held = 0, moving = 0, bytes = 0;
   std::uint64_t finished = 0, attempts_failed = 0;
   std::vector<std::uint32_t> workers;
-  std::uint32_t jobs = 0;               ///< processes, those being started included
-  std::uint32_t starting = 0;           ///< of these, not yet connected
+  std::uint32_t jobs = 0;      ///< processes, those being started included
+  std::uint32_t starting = 0;  ///< of these, not yet connected
   std::uint32_t next_worker = 0;
   milliseconds relaunch_delay{0};
-  time_point relaunch_at{};             ///< no launch before
+  time_point relaunch_at{};  ///< no launch before
 };
 
 struct worker {
@@ -158,7 +158,7 @@ struct controller::impl {
   bool shutting_down = false;
   time_point last_now{};
   action_list actions;
-  file_key last_key{};              ///< cache of the last look-up
+  file_key last_key{};  ///< cache of the last look-up
   std::uint32_t last_file = none;
 
   // index.cpp
@@ -167,7 +167,9 @@ struct controller::impl {
   std::uint32_t file_index(const file_key&);
   std::uint32_t make_file(std::uint32_t channel, const file_key&, std::uint32_t capacity);
   std::uint32_t find(const message_id&);
-  message_id id_of(const message& m) const { return {files[m.file].key.file, files[m.file].key.generation, m.slot}; }
+  message_id id_of(const message& m) const {
+    return {files[m.file].key.file, files[m.file].key.generation, m.slot};
+  }
   /// Takes a message out of wherever it is (list, heap, counts).
   void take_out(std::uint32_t);
   void put_ready(std::uint32_t, bool in_front = false);
@@ -185,7 +187,7 @@ struct controller::impl {
   std::uint32_t pop_ready(channel_state&, std::uint32_t worker_index, std::uint32_t most,
                           std::vector<leased_message>& out);
   worker* find_worker(worker_no);
-  void give_back(worker&, std::uint32_t message_index);
+
   time_point next_attempt(const channel_state&, const message&, time_point now) const;
 
   // demand.cpp
@@ -199,7 +201,9 @@ struct controller::impl {
     staff(now, channel);
   }
   void note_time(time_point now);
-  void report(action::severity s, std::string text) { actions.emplace_back(action::report{s, std::move(text)}); }
+  void report(action::severity s, std::string text) {
+    actions.emplace_back(action::report{s, std::move(text)});
+  }
 };
 
 }  // namespace jobctl

@@ -1,6 +1,6 @@
-#include <algorithm>
-
 #include "jobctl/controller/model.hpp"
+
+#include <algorithm>
 
 namespace jobctl {
 

@@ -282,6 +282,8 @@ result<committed> store::move(message_file& f, std::string_view channel, std::ui
   message_state state = message->state;
   state.phase = phase::moved;
   if (const auto changed = f.change_state(slot, state); !changed) return changed.error();
+  // Before anybody processes the copy: or the old record would be back after a power failure.
+  if (const auto flushed = f.flush(); !flushed) return flushed.error();
   if (const auto history = f.read_history(slot))
     for (const std::string& line : *history) copy_history(channel, copy->id, line);
   return copy;

@@ -92,7 +92,7 @@ struct world {
       const auto known = messages.find(content);
       if (known == messages.end()) fail("a message that nobody queued");
       const auto& possible = known->second.possible;
-      if (std::ranges::find(possible, state) == possible.end()) fail("a state that never was");
+      if (std::ranges::find(possible, state) == possible.end()) fail("a state that never was (phase " + std::to_string(static_cast<int>(state.phase)) + ", finished " + state.finished.to_string().substr(248) + "; newest expected: phase " + std::to_string(static_cast<int>(possible.back().phase)) + ", " + possible.back().finished.to_string().substr(248) + ")");
     }
     for (const auto& [content, expected] : messages) {
       if (!expected.acknowledged || live.contains(content)) continue;

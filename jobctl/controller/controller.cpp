@@ -102,7 +102,10 @@ void controller::messages_found(time_point now, channel_no channel, file_key key
     ++f.live;
     ++f.seen;
     s.channels[c].bytes += entry.size;
-    if (m.phase == phase::held)
+    if (const worker* holder = s.take_claim({key.file, key.generation, m.slot});
+        holder != nullptr && holder->channel == c)
+      s.put_in_hand(i, static_cast<std::uint32_t>(holder - s.workers.data()));
+    else if (m.phase == phase::held)
       s.put_held(i);
     else if (m.due > now)
       s.put_deferred(i, m.due);
@@ -219,8 +222,14 @@ void controller::worker_connected(time_point now, worker_no number, channel_no c
   }
   for (const message_id& id : holding) {
     std::uint32_t i = s.find(id);
-    if (i == none) continue;  // found by a scan later, locked until then
-    if (s.messages[i].where == place::in_hand) continue;
+    if (i == none) {  // a scan will find it, or it is finished
+      s.claims[id.key()][id.slot] = number;
+      continue;
+    }
+    if (s.messages[i].where == place::in_hand) {  // the one who got it will find it locked
+      s.claims[id.key()][id.slot] = number;
+      continue;
+    }
     if (s.messages[i].where == place::moving) continue;
     s.take_out(i);
     s.put_in_hand(i, w);
@@ -261,7 +270,7 @@ void controller::results(time_point now, worker_no number, std::span<const messa
   for (const message_result& r : all) {
     const std::uint32_t i = s.find(r.id);
     if (i == none || s.messages[i].where != place::in_hand || s.messages[i].owner != index) {
-      ++strange;
+      if (i != none || s.take_claim(r.id) == nullptr) ++strange;
       continue;
     }
     message& m = s.messages[i];
@@ -303,6 +312,11 @@ void controller::results(time_point now, worker_no number, std::span<const messa
         s.actions.emplace_back(action::set_aside{channel_no{channel}, r.id});
         s.forget(i, now);
         break;
+    }
+    if (s.claims.empty() || s.find(r.id) != i) continue;
+    if (const worker* holder = s.take_claim(r.id); holder != nullptr && holder->channel == channel) {
+      s.take_out(i);
+      s.put_in_hand(i, static_cast<std::uint32_t>(holder - s.workers.data()));
     }
   }
   c.finished += finished;

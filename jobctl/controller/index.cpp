@@ -78,6 +78,18 @@ std::uint32_t controller::impl::find(const message_id& id) {
   return i == slot_finished ? none : i;
 }
 
+worker* controller::impl::take_claim(const message_id& id) {
+  if (claims.empty()) return nullptr;
+  const auto file = claims.find(id.key());
+  if (file == claims.end()) return nullptr;
+  const auto claim = file->second.find(id.slot);
+  if (claim == file->second.end()) return nullptr;
+  worker* const holder = find_worker(claim->second);
+  file->second.erase(claim);
+  if (file->second.empty()) claims.erase(file);
+  return holder;
+}
+
 void controller::impl::take_out(std::uint32_t i) {
   message& m = messages[i];
   channel_state& c = channels[destinations[m.destination].channel];

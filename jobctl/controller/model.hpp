@@ -152,6 +152,8 @@ struct controller::impl {
   std::vector<worker> workers;
   std::vector<std::uint32_t> free_workers;
   std::unordered_map<std::uint64_t, std::uint32_t> worker_by_number;
+  /// What programs said they hold and no scan has found yet (after a restart), by slot.
+  std::unordered_map<file_key, std::unordered_map<std::uint32_t, worker_no>> claims;
   std::unordered_map<std::uint64_t, job> jobs;
   std::uint64_t last_job = 0;
   std::uint64_t reserved_slots = 0;
@@ -167,6 +169,8 @@ struct controller::impl {
   std::uint32_t file_index(const file_key&);
   std::uint32_t make_file(std::uint32_t channel, const file_key&, std::uint32_t capacity);
   std::uint32_t find(const message_id&);
+  /// The worker that said it holds the message before the message was known; the claim is settled.
+  worker* take_claim(const message_id&);
   message_id id_of(const message& m) const {
     return {files[m.file].key.file, files[m.file].key.generation, m.slot};
   }

@@ -1,13 +1,19 @@
-// A disk for tests: files in memory behind queue::file_io, which knows what a power failure may leave of them.
+// A disk for tests: files in memory behind queue::file_io, which knows what a power failure may leave of
+// them.
 //
-// * Writes are visible at once; they are durable after a flush that began after them. Until then any part of each may
+// * Writes are visible at once; they are durable after a flush that began after them. Until then any part of
+// each may
 //   or may not be on the disk, in any order, torn at any byte (512-byte sectors most of the time).
-// * Names (create, rename, remove) are durable after their directory's flush. Until then each may or may not have happened.
-// * Every call can be made to fail, once. A failed flush leaves the writes that it should have covered in limbo: readable,
+// * Names (create, rename, remove) are durable after their directory's flush. Until then each may or may not
+// have happened.
+// * Every call can be made to fail, once. A failed flush leaves the writes that it should have covered in
+// limbo: readable,
 //   but any part of them may never reach the disk.
 //
 // Thread safety: all members from any thread. Handles may outlive nothing: the disk must live longer.
 #pragma once
+
+#include "queue/file_io.hpp"
 
 #include <array>
 #include <cstring>
@@ -20,8 +26,6 @@
 #include <set>
 #include <string>
 #include <vector>
-
-#include "queue/file_io.hpp"
 
 namespace test {
 
@@ -40,7 +44,8 @@ class sparse_bytes {
     if (to < size_) {
       pages_.erase(pages_.lower_bound((to + page_size - 1) / page_size), pages_.end());
       if (to % page_size != 0)
-        if (auto* p = writable(to / page_size)) std::memset(p->data() + to % page_size, 0, page_size - to % page_size);
+        if (auto* p = writable(to / page_size))
+          std::memset(p->data() + to % page_size, 0, page_size - to % page_size);
     }
     size_ = to;
   }
@@ -111,8 +116,9 @@ class simulated_disk final : public queue::file_io {
     return n;
   }
 
-  /// A disk as the power failure leaves this one: what is durable, and of everything else what `random` decides.
-  /// `style` 0: nothing pending, 1: everything, 2: whole writes or not, 3: sectors, 4: torn at any byte.
+  /// A disk as the power failure leaves this one: what is durable, and of everything else what `random`
+  /// decides. `style` 0: nothing pending, 1: everything, 2: whole writes or not, 3: sectors, 4: torn at any
+  /// byte.
   std::unique_ptr<simulated_disk> after_power_failure(std::mt19937_64& random, int style) const {
     const std::scoped_lock guard(mutex_);
     auto left = std::make_unique<simulated_disk>();
@@ -140,7 +146,8 @@ class simulated_disk final : public queue::file_io {
     return left;
   }
 
-  // --- queue::file_io --------------------------------------------------------------------------------------------
+  // --- queue::file_io
+  // --------------------------------------------------------------------------------------------
   result<std::unique_ptr<queue::file>> open(const std::string& path, queue::open_mode mode) override {
     {
       const std::scoped_lock guard(mutex_);
@@ -203,7 +210,8 @@ class simulated_disk final : public queue::file_io {
   result<> make_directory(const std::string& directory) override {
     const std::scoped_lock guard(mutex_);
     if (const auto f = fails("make_directory")) return f->why;
-    if (!directories_.contains(parent(directory))) return mta::os_error("make directory " + directory, ENOENT);
+    if (!directories_.contains(parent(directory)))
+      return mta::os_error("make directory " + directory, ENOENT);
     directories_.insert(directory);  // directories are taken as durable: losing one loses only what it holds
     return {};
   }
@@ -296,7 +304,9 @@ class simulated_disk final : public queue::file_io {
             if (w.data.empty() || (disk_.limbo_() & 1) != 0) continue;
             w.data.resize(w.data.size() / 2);
           }
-          std::erase_if(node_->pending, [this](const auto& w) { return w.truncate_to == ~0ull && (disk_.limbo_() & 1) != 0; });
+          std::erase_if(node_->pending, [this](const auto& w) {
+            return w.truncate_to == ~0ull && (disk_.limbo_() & 1) != 0;
+          });
           return f->why;
         }
         for (const auto& w : node_->pending) {
@@ -374,11 +384,13 @@ class simulated_disk final : public queue::file_io {
       if (style == 1 || (random() & 1) != 0) to.write(w.offset, w.data.data(), w.data.size());
       return;
     }
-    // Sector by sector; once in a while a run of them alike, so that large writes do not always end up half and half.
+    // Sector by sector; once in a while a run of them alike, so that large writes do not always end up half
+    // and half.
     constexpr std::uint64_t sector = 512;
     bool take = (random() & 1) != 0;
     for (std::uint64_t at = 0; at < w.data.size();) {
-      const std::uint64_t next = std::min<std::uint64_t>(w.data.size(), (w.offset + at) / sector * sector + sector - w.offset);
+      const std::uint64_t next =
+          std::min<std::uint64_t>(w.data.size(), (w.offset + at) / sector * sector + sector - w.offset);
       if (random() % 4 != 0) take = (random() & 1) != 0;
       std::uint64_t end = next;
       if (take && style == 4 && random() % 3 == 0) end = at + random() % (next - at + 1);

@@ -1,19 +1,21 @@
-// Crash proof, part 1: every operation of the queue is interrupted by a power failure after every step, and what the
-// disk may hold then is recovered. It must be the old or the new state; what was acknowledged must be there.
+// Crash proof, part 1: every operation of the queue is interrupted by a power failure after every step, and
+// what the disk may hold then is recovered. It must be the old or the new state; what was acknowledged must
+// be there.
 //
-// Part 2: every call of the file interface fails once, with each error that it may give; nothing acknowledged is lost,
-// nothing failed is acknowledged.
+// Part 2: every call of the file interface fails once, with each error that it may give; nothing acknowledged
+// is lost, nothing failed is acknowledged.
 //
 // CRASH_SEED=N repeats one run; JOBCTL_TEST_LONG=1 tries ten times as many states.
+#include "queue/store.hpp"
+#include "queue/writer.hpp"
+#include "simulated_disk.hpp"
+
 #include <boost/test/unit_test.hpp>
+
 #include <cstdlib>
 #include <deque>
 #include <iostream>
 #include <thread>
-
-#include "queue/store.hpp"
-#include "queue/writer.hpp"
-#include "simulated_disk.hpp"
 
 namespace {
 
@@ -36,7 +38,8 @@ std::uint64_t first_seed() {
 /// What must be true of the queue, whatever happens: by content, which is different for each message.
 struct expectation {
   bool acknowledged = false;
-  std::deque<message_state> possible{message_state{}};  // the last is the newest; a crash may leave any of them
+  std::deque<message_state> possible{
+      message_state{}};  // the last is the newest; a crash may leave any of them
 };
 
 struct world {
@@ -55,8 +58,8 @@ struct world {
   queue::store store() { return queue::store(disk, "/q/queue"); }
 
   [[noreturn]] void fail(const std::string& what) {
-    throw std::runtime_error(what + " (scenario \"" + scenario + "\"; replay: CRASH_SEED=" + std::to_string(seed) +
-                             " test_crash_states)");
+    throw std::runtime_error(what + " (scenario \"" + scenario +
+                             "\"; replay: CRASH_SEED=" + std::to_string(seed) + " test_crash_states)");
   }
 
   /// Everything live on a disk, by content.
@@ -92,7 +95,11 @@ struct world {
       const auto known = messages.find(content);
       if (known == messages.end()) fail("a message that nobody queued");
       const auto& possible = known->second.possible;
-      if (std::ranges::find(possible, state) == possible.end()) fail("a state that never was (phase " + std::to_string(static_cast<int>(state.phase)) + ", finished " + state.finished.to_string().substr(248) + "; newest expected: phase " + std::to_string(static_cast<int>(possible.back().phase)) + ", " + possible.back().finished.to_string().substr(248) + ")");
+      if (std::ranges::find(possible, state) == possible.end())
+        fail("a state that never was (phase " + std::to_string(static_cast<int>(state.phase)) +
+             ", finished " + state.finished.to_string().substr(248) + "; newest expected: phase " +
+             std::to_string(static_cast<int>(possible.back().phase)) + ", " +
+             possible.back().finished.to_string().substr(248) + ")");
     }
     for (const auto& [content, expected] : messages) {
       if (!expected.acknowledged || live.contains(content)) continue;
@@ -100,7 +107,8 @@ struct world {
       if (std::ranges::none_of(expected.possible, may_be_gone)) fail("an acknowledged message is lost");
     }
     for (const auto& [content, expected] : messages)
-      if (live.contains(content) && std::ranges::none_of(expected.possible, [](const auto& s) { return s.live(); }))
+      if (live.contains(content) &&
+          std::ranges::none_of(expected.possible, [](const auto& s) { return s.live(); }))
         fail("a finished message is back");
   }
 
@@ -143,10 +151,11 @@ struct world {
     disk.set_observer([this] { step(); });
   }
 
-  // --- operations, with the expectation kept ----------------------------------------------------------------------
+  // --- operations, with the expectation kept
+  // ----------------------------------------------------------------------
 
-  std::optional<queue::committed> commit(queue::writer& writer, const std::string& content, int recipients = 1,
-                                         queue::file* spilled = nullptr) {
+  std::optional<queue::committed> commit(queue::writer& writer, const std::string& content,
+                                         int recipients = 1, queue::file* spilled = nullptr) {
     {
       const std::scoped_lock guard(mutex);
       messages[content];
@@ -154,7 +163,8 @@ struct world {
     }
     queue::envelope env;
     env.from = "s@a.example";
-    for (int i = 0; i < recipients; ++i) env.recipients.push_back({std::to_string(i) + "@b.example", {}, {}, 0, 0});
+    for (int i = 0; i < recipients; ++i)
+      env.recipients.push_back({std::to_string(i) + "@b.example", {}, {}, 0, 0});
     queue::commit_request request;
     request.channel = "l";
     request.envelope = &env;
@@ -219,7 +229,8 @@ std::string text(world& w, const std::string& name) {
   return name + ' ' + std::string(w.random() % 3000, static_cast<char>('a' + w.random() % 26));
 }
 
-// --- scenarios: each runs to its end whatever fails ------------------------------------------------------------------
+// --- scenarios: each runs to its end whatever fails
+// ------------------------------------------------------------------
 
 void committing(world& w) {
   auto store = w.store();
@@ -227,7 +238,8 @@ void committing(world& w) {
   for (int program = 0; program < 2; ++program) {
     queue::writer writer(w.disk, store.root(), one_shot());
     for (int i = 0; i < 4; ++i)
-      w.commit(writer, text(w, "message " + std::to_string(program) + "." + std::to_string(i)), i == 2 ? 256 : 1);
+      w.commit(writer, text(w, "message " + std::to_string(program) + "." + std::to_string(i)),
+               i == 2 ? 256 : 1);
   }
   const std::string large = text(w, "large") + std::string(600'000, 'L');
   auto spill = w.disk.open("/q/spill", queue::open_mode::create_new);
@@ -317,7 +329,8 @@ void reusing(world& w) {
       auto f = store.open("l", ids[0].file);
       if (!f) return;
       for (std::size_t i = 0; i < ids.size(); ++i)
-        if (!w.change(**f, ids[i].slot, contents[i], [](message_state& s) { s.phase = phase::finished; })) return;
+        if (!w.change(**f, ids[i].slot, contents[i], [](message_state& s) { s.phase = phase::finished; }))
+          return;
     }
     const auto recycled = store.recycle("l", ids[0].file, ids[0].generation, round == 2 ? 0 : 4);
     if (!recycled) continue;
@@ -408,12 +421,29 @@ struct possible_error {
   int number;
   double done_before;
 };
-constexpr possible_error possible_errors[] = {
-    {"open", EMFILE, 0},  {"open", EACCES, 0},   {"open", ENOSPC, 0},  {"write", EIO, 0},           {"write", EIO, 0.5},
-    {"write", ENOSPC, 0}, {"write", ENOSPC, .5}, {"write", EDQUOT, 0}, {"flush", EIO, 0},           {"flush", ENOSPC, 0},
-    {"read", EIO, 0},     {"rename", EIO, 0},    {"rename", ENOSPC, 0}, {"remove", EIO, 0},         {"list", EIO, 0},
-    {"lock", ENOLCK, 0},  {"unlock", ENOLCK, 0}, {"test lock", EIO, 0}, {"flush_directory", EIO, 0}, {"size", EIO, 0},
-    {"truncate", EIO, 0}, {"free_space", EIO, 0}, {"make_directory", ENOSPC, 0}};
+constexpr possible_error possible_errors[] = {{"open", EMFILE, 0},
+                                              {"open", EACCES, 0},
+                                              {"open", ENOSPC, 0},
+                                              {"write", EIO, 0},
+                                              {"write", EIO, 0.5},
+                                              {"write", ENOSPC, 0},
+                                              {"write", ENOSPC, .5},
+                                              {"write", EDQUOT, 0},
+                                              {"flush", EIO, 0},
+                                              {"flush", ENOSPC, 0},
+                                              {"read", EIO, 0},
+                                              {"rename", EIO, 0},
+                                              {"rename", ENOSPC, 0},
+                                              {"remove", EIO, 0},
+                                              {"list", EIO, 0},
+                                              {"lock", ENOLCK, 0},
+                                              {"unlock", ENOLCK, 0},
+                                              {"test lock", EIO, 0},
+                                              {"flush_directory", EIO, 0},
+                                              {"size", EIO, 0},
+                                              {"truncate", EIO, 0},
+                                              {"free_space", EIO, 0},
+                                              {"make_directory", ENOSPC, 0}};
 
 }  // namespace
 
@@ -458,12 +488,13 @@ BOOST_AUTO_TEST_CASE(every_call_that_fails_once_loses_nothing_and_acknowledges_n
       for (const possible_error& e : possible_errors) {
         if (kinds[call] != e.kind) continue;
         world w(first_seed());
-        w.scenario = std::string(s.name) + ", call " + std::to_string(call) + " (" + e.kind + ") fails with error " +
-                     std::to_string(e.number);
-        w.disk.set_fault([&](std::uint64_t n, const char* kind) -> std::optional<test::simulated_disk::failure> {
-          if (n != call) return {};
-          return test::simulated_disk::failure{mta::os_error(kind, e.number), e.done_before};
-        });
+        w.scenario = std::string(s.name) + ", call " + std::to_string(call) + " (" + e.kind +
+                     ") fails with error " + std::to_string(e.number);
+        w.disk.set_fault(
+            [&](std::uint64_t n, const char* kind) -> std::optional<test::simulated_disk::failure> {
+              if (n != call) return {};
+              return test::simulated_disk::failure{mta::os_error(kind, e.number), e.done_before};
+            });
         ++runs;
         try {
           s.run(w);

@@ -1,12 +1,13 @@
 // The controller in simulated hours. SIM_SEED=N repeats one; JOBCTL_TEST_LONG=1 runs ten times as many.
+#include "jobctl/controller/controller.hpp"
+#include "simulation.hpp"
+
 #include <boost/test/unit_test.hpp>
+
 #include <cstdlib>
 #include <iostream>
 #include <map>
 #include <utility>
-
-#include "jobctl/controller/controller.hpp"
-#include "simulation.hpp"
 
 BOOST_AUTO_TEST_CASE(an_hour_of_traffic_keeps_every_promise_whatever_the_seed) {
   std::uint64_t first = 1, count = 2000;
@@ -28,8 +29,8 @@ BOOST_AUTO_TEST_CASE(an_hour_of_traffic_keeps_every_promise_whatever_the_seed) {
       BOOST_FAIL(e.what());
     }
   }
-  std::cout << count << " seeds: " << all.messages << " messages, " << all.leases << " leases, " << all.launches
-            << " launches, " << all.crashes << " crashes, " << all.events << " events\n";
+  std::cout << count << " seeds: " << all.messages << " messages, " << all.leases << " leases, "
+            << all.launches << " launches, " << all.crashes << " crashes, " << all.events << " events\n";
   BOOST_TEST(all.leases >= all.messages / 2);
 }
 

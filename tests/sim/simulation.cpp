@@ -1,5 +1,7 @@
 #include "simulation.hpp"
 
+#include "jobctl/controller/controller.hpp"
+
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,8 +13,6 @@
 #include <tuple>
 #include <utility>
 #include <variant>
-
-#include "jobctl/controller/controller.hpp"
 
 namespace sim {
 namespace {
@@ -64,27 +64,29 @@ class world {
     make_limits();
     restart();
     const time_point end = now_ + minutes(length_);
-    for (std::uint32_t c = 0; c < limits_.channels.size(); ++c) arrivals(c, end);
+    traffic_end_ = end;
+    for (std::uint32_t c = 0; c < limits_.channels.size(); ++c) arrivals(c);
     after(60s, [this] { rescan(); });
-    trouble(end);
+    trouble();
     // Then the traffic ends, and everything that can be done must get done.
     drain_end_ = end + hours(24 * 3);
     while (!events_.empty() && now_ < drain_end_) {
       step();
       if (totals_.events % 256 == 0) {
         invariants();
-        if (now_ > end && unfinished_ == 0) break;
+        if (now_ > traffic_end_ && unfinished_ == 0) break;
       }
     }
     invariants();
-    if (unfinished_ != 0) fail(std::to_string(unfinished_) + " messages were never finished");
+    if (unfinished_ != 0)
+      fail(std::to_string(unfinished_) + " messages were never finished: " + describe_unfinished());
     return totals_;
   }
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
-    throw std::runtime_error("seed " + std::to_string(seed_) + ", event " + std::to_string(totals_.events) + ": " + what +
-                             "\nreplay: SIM_SEED=" + std::to_string(seed_) + " test_sim");
+    throw std::runtime_error("seed " + std::to_string(seed_) + ", event " + std::to_string(totals_.events) +
+                             ": " + what + "\nreplay: SIM_SEED=" + std::to_string(seed_) + " test_sim");
   }
   std::uint64_t below(std::uint64_t n) { return random_() % n; }
   bool chance(double p) { return static_cast<double>(random_() >> 11) * 0x1p-53 < p; }
@@ -94,6 +96,23 @@ class world {
   }
   void after(milliseconds wait, std::function<void()> what) {
     events_.push({now_ + wait, ++sequence_, std::move(what)});
+  }
+
+  std::string describe_unfinished() {
+    for (std::uint32_t m = 0; m < mails_.size(); ++m) {
+      if (mails_[m].phase == phase::finished) continue;
+      listed row;
+      const bool known = controller_ && controller_->find(id_of(m), row);
+      std::string text = to_string(id_of(m)) + " on disk in phase " +
+                         std::to_string(static_cast<int>(mails_[m].phase)) + ", locked by " +
+                         std::to_string(mails_[m].locked_by) + ", file removed " +
+                         std::to_string(files_[mails_[m].file].removed) + "; to the controller ";
+      if (!known) return text + "unknown";
+      return text + "in phase " + std::to_string(static_cast<int>(row.phase)) +
+             (row.in_hand ? ", in hand" : "") + ", due in " + std::to_string((row.due - now_).count()) +
+             " ms";
+    }
+    return {};
   }
 
   void make_limits() {
@@ -113,15 +132,16 @@ class world {
     }
   }
 
-  // --- the disk and those who put mail on it ------------------------------------------------------------------------
+  // --- the disk and those who put mail on it
+  // ------------------------------------------------------------------------
 
-  void arrivals(std::uint32_t channel, time_point end) {
-    if (now_ > end) return;
+  void arrivals(std::uint32_t channel) {
+    if (now_ > traffic_end_) return;
     const std::uint64_t burst = chance(0.05) ? below(400) : 1 + below(3);
     std::vector<std::uint32_t> fresh;
     for (std::uint64_t i = 0; i < burst; ++i) fresh.push_back(commit(channel));
     announce(fresh);
-    after(about(20s), [=, this] { arrivals(channel, end); });
+    after(about(20s), [=, this] { arrivals(channel); });
   }
 
   std::uint32_t commit(std::uint32_t channel) {
@@ -171,7 +191,8 @@ class world {
       found.push_back(n);
     }
     const message_file& f = files_[file];
-    controller_->messages_found(now_, channel_of(f.channel), f.key, slots_per_file, f.mails.size() == slots_per_file, found);
+    controller_->messages_found(now_, channel_of(f.channel), f.key, slots_per_file,
+                                f.mails.size() == slots_per_file, found);
     act();
   }
 
@@ -179,12 +200,20 @@ class world {
     if (controller_)
       for (std::uint32_t f = 0; f < files_.size(); ++f)
         if (!files_[f].removed) tell(f, files_[f].mails);
+    if (controller_ && now_ > traffic_end_)  // an operator lets go of whatever is still held
+      for (std::uint32_t m = 0; m < mails_.size(); ++m)
+        if (mails_[m].phase == phase::held) {
+          const message_id id = id_of(m);
+          controller_->release(now_, std::span(&id, 1));
+          act();
+        }
     after(60s, [this] { rescan(); });
   }
 
   channel_no channel_of(std::uint32_t c) { return controller_->channel(limits_.channels[c].name); }
 
-  // --- the controller ------------------------------------------------------------------------------------------------
+  // --- the controller
+  // ------------------------------------------------------------------------------------------------
 
   void restart() {
     controller_ = std::make_unique<controller>(limits_);
@@ -206,8 +235,8 @@ class world {
     act();
   }
 
-  void trouble(time_point end) {
-    if (now_ > end) return;
+  void trouble() {
+    if (now_ > traffic_end_) return;
     switch (below(12)) {
       case 0:
         controller_.reset();
@@ -218,8 +247,8 @@ class world {
         ++totals_.crashes;
         after(about(3s), [this] { restart(); });
         break;
-      case 1: now_ += hours(24); break;
-      case 2: jump_back(hours(24)); break;
+      case 1: jump(hours(24)); break;
+      case 2: jump(-hours(24)); break;
       case 3:
         if (!controller_) break;
         for (auto& c : limits_.channels) c.max_jobs = static_cast<std::uint32_t>(1 + below(4));
@@ -228,7 +257,8 @@ class world {
         break;
       case 4:
         if (!controller_) break;
-        controller_->run_channel(now_, channel_of(static_cast<std::uint32_t>(below(limits_.channels.size()))));
+        controller_->run_channel(now_,
+                                 channel_of(static_cast<std::uint32_t>(below(limits_.channels.size()))));
         act();
         break;
       case 5: hold_some(); break;
@@ -239,21 +269,29 @@ class world {
           if (victim->second.alive) die(victim->first, false);
         }
     }
-    after(about(90s), [=, this] { trouble(end); });
+    after(about(90s), [this] { trouble(); });
   }
 
-  void jump_back(milliseconds by) {
-    // Simulated events keep their distance from now; only what is written as wall-clock time stays.
+  void jump(milliseconds by) {
+    // The clock is set; what is simulated keeps its distance from now, and only times written down stay.
     std::vector<event> later;
     while (!events_.empty()) {
       later.push_back(events_.top());
       events_.pop();
     }
     for (event& e : later) {
-      e.at -= by;
+      e.at += by;
       events_.push(std::move(e));
     }
-    now_ -= by;
+    for (auto& [id, p] : programs_) p.idle_since += by;
+    now_ += by;
+    traffic_end_ += by;
+    drain_end_ += by;
+    armed_ = {};
+    if (controller_) {
+      controller_->clock(now_);
+      act();
+    }
   }
 
   void hold_some() {
@@ -291,8 +329,10 @@ class world {
     if (next != time_point::max() && (armed_ == time_point{} || next < armed_ || armed_ <= now_)) {
       armed_ = std::max(next, now_ + 1ms);
       const std::uint64_t mine = incarnation_;
-      events_.push({armed_, ++sequence_, [this, mine] {
-                      if (mine != incarnation_ || !controller_) return;
+      const std::uint64_t arming = ++armings_;
+      events_.push({armed_, ++sequence_, [this, mine, arming] {
+                      if (mine != incarnation_ || !controller_ || arming != armings_)
+                        return;  // armed anew since
                       armed_ = {};
                       controller_->clock(now_);
                       act();
@@ -370,7 +410,8 @@ class world {
       if (mine != incarnation_ || !controller_) return;
       message_file& f = files_[static_cast<std::uint64_t>(r.file.file) - 1];
       bool live = false;
-      for (const std::uint32_t m : f.mails) live = live || mails_[m].phase != phase::finished || mails_[m].locked_by != 0;
+      for (const std::uint32_t m : f.mails)
+        live = live || mails_[m].phase != phase::finished || mails_[m].locked_by != 0;
       const bool done = !live && f.mails.size() == slots_per_file;
       f.removed = f.removed || done;
       controller_->recycled(now_, r.file, done);
@@ -405,10 +446,13 @@ class world {
     mail& m = mails_[find(w.id)];
     if (m.phase != phase::finished) m.phase = w.phase;
   }
-  void carry_out(action::set_aside& s) { fail("nothing is damaged, yet " + to_string(s.id) + " is set aside"); }
+  void carry_out(action::set_aside& s) {
+    fail("nothing is damaged, yet " + to_string(s.id) + " is set aside");
+  }
   void carry_out(action::report&) {}
 
-  // --- channel programs ------------------------------------------------------------------------------------------------
+  // --- channel programs
+  // ------------------------------------------------------------------------------------------------
 
   void connect(std::uint64_t id) {
     if (!programs_.contains(id)) return;
@@ -440,7 +484,8 @@ class world {
     if (!programs_.contains(id)) return;
     program& p = programs_.at(id);
     if (!p.alive || !p.connected) return;
-    if (controller_->threads_needed(p.worker) > p.threads) fail("more threads wanted than the program may run");
+    if (controller_->threads_needed(p.worker) > p.threads)
+      fail("more threads wanted than the program may run");
     if (p.in_hand.empty() && now_ - p.idle_since > 50s) {
       leave(id);
       return;
@@ -496,7 +541,8 @@ class world {
     p.in_hand.erase(m);
     p.idle_since = now_;
     if (p.connected && controller_) {
-      const message_result r{id_of(m), result, result == outcome::deferred ? mails_[m].next_attempt : time_point{}};
+      const message_result r{id_of(m), result,
+                             result == outcome::deferred ? mails_[m].next_attempt : time_point{}};
       controller_->results(now_, p.worker, std::span(&r, 1));
       ask(p, 1);
       act();
@@ -516,8 +562,7 @@ class world {
       const message_result r{id_of(m), outcome::released, {}};
       if (p.connected && controller_) controller_->results(now_, p.worker, std::span(&r, 1));
     }
-    if (p.in_hand.empty())
-      after(1ms, [this, id] { die(id, true); });
+    if (p.in_hand.empty()) after(1ms, [this, id] { die(id, true); });
     act();
   }
 
@@ -543,7 +588,8 @@ class world {
     after(1ms, [this, id] { programs_.erase(id); });  // whoever is still looking at it may finish
   }
 
-  // --- the loop ----------------------------------------------------------------------------------------------------------
+  // --- the loop
+  // ----------------------------------------------------------------------------------------------------------
 
   void step() {
     event e = events_.top();
@@ -568,10 +614,10 @@ class world {
   std::uint64_t seed_;
   std::mt19937_64 random_;
   int length_;
-  time_point now_{}, drain_end_{}, armed_{};
+  time_point now_{}, traffic_end_{}, drain_end_{}, armed_{};
   limits limits_;
   std::unique_ptr<controller> controller_;
-  std::uint64_t incarnation_ = 0, sequence_ = 0, last_program_ = 0, last_worker_ = 0;
+  std::uint64_t incarnation_ = 0, sequence_ = 0, armings_ = 0, last_program_ = 0, last_worker_ = 0;
   std::priority_queue<event> events_;
   std::vector<mail> mails_;
   std::vector<message_file> files_;

@@ -53,7 +53,7 @@ void print_wrapped(std::FILE* out, std::string_view text, std::size_t indent, st
   std::size_t column = indent;
   bool first = true;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find(' '), text.size());
+    const std::size_t end = std::min(text.find_first_of(" \n"), text.size());
     if (!first && column + 1 + end > width) {
       fmt::print(out, "\n{:{}}", "", indent);
       column = indent;
@@ -83,8 +83,9 @@ void print_option(std::FILE* out, const po::option_description& option) {
 }
 
 void print_help(std::FILE* out, const command& c) {
-  fmt::print(out, "jobctl {} - {}\n\nUsage: jobctl {} {}\n\n{}\n\nOptions:\n", c.name, c.summary, c.name,
-             c.arguments, c.details);
+  fmt::print(out, "jobctl {} - {}\n\nUsage: jobctl {} {}\n\n", c.name, c.summary, c.name, c.arguments);
+  print_wrapped(out, c.details, 0, 90);
+  fmt::print(out, "\nOptions:\n");
   const po::options_description described = options_of(c);
   for (const auto& option : described.options()) {
     if (c.operands && option->long_name() == c.operands) continue;

@@ -72,8 +72,8 @@ struct invocation {
 /// The exit status that tells a caller what `code` means to him.
 int exit_status_of(std::error_code code);
 
-/// A subcommand. All text is for people, without trailing newline; lines of `details` and `examples` at most
-/// 78 wide.
+/// A subcommand. All text is for people, without a newline at its end; that of `details` is wrapped, lines of
+/// `examples` and `exits` are printed as they are (at most 78 wide).
 struct command {
   const char* name;
   const char* summary;    ///< one line, begins with a verb

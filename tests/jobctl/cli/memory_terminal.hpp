@@ -57,7 +57,7 @@ struct outcome {
 };
 
 /// Runs `jobctl ARGUMENTS` in this process.
-inline outcome jobctl(const std::vector<std::string>& arguments, const std::string& input = {}) {
+inline outcome run_jobctl(const std::vector<std::string>& arguments, const std::string& input = {}) {
   input_file in(input);
   output_file out, err;
   const int status = ::jobctl::cli::run(arguments, {in.file(), out.file(), err.file()});

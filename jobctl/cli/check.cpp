@@ -100,12 +100,11 @@ int run(const invocation& in) {
   const std::vector<std::string> notes = notes_about(*site);
   if (json)
     print_json(in, &*site, found, notes);
-  else if (!found.problems.empty())
-    print_problems(in, found);
   else if (in.get<bool>("show"))
     fmt::print(in.io.out, "{}", mta::config::to_text(*site));
-  else
+  else if (found.problems.empty())
     print_text(in, *site, notes);
+  if (!json && !found.problems.empty()) print_problems(in, found);
   return found.problems.empty() ? success : config_error;
 }
 

@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(without_a_command_the_overview_is_an_error) {
 BOOST_AUTO_TEST_CASE(help_lists_and_explains_every_command) {
   const auto overview = run_jobctl({"help"});
   BOOST_TEST(overview.status == 0);
-  for (const char* name : {"check", "summary", "ls", "show", "run", "stop", "start", "reload"}) {
+  for (const char* name : {"check", "submit", "summary", "ls", "show", "run", "stop", "start", "reload"}) {
     BOOST_TEST(contains(overview.out, std::string("\n  ") + name + " "), name);
     const auto one = run_jobctl({"help", name});
     const auto same = run_jobctl({name, "--help"});

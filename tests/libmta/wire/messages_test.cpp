@@ -1,6 +1,7 @@
 // Frames: what is encoded is decoded to the same; what is not a frame is refused without reading beyond it.
-#include "wire/frame.hpp"
 #include "wire/messages.hpp"
+
+#include "wire/frame.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -72,9 +73,10 @@ wire::queued some_queued() {
   m.file = {static_cast<file_number>(77), 2};
   m.capacity = 64;
   m.complete = true;
-  m.messages.push_back({3, mta::queue::priority::urgent, mta::queue::phase::deferred, 9, 256, 1ull << 40, at(1'700'000'000'000),
-                        at(1'700'000'060'000), "mx.example.com"});
-  m.messages.push_back({63, mta::queue::priority::nonurgent, mta::queue::phase::held, 0, 1, 0, at(5), at(0), ""});
+  m.messages.push_back({3, mta::queue::priority::urgent, mta::queue::phase::deferred, 9, 256, 1ull << 40,
+                        at(1'700'000'000'000), at(1'700'000'060'000), "mx.example.com"});
+  m.messages.push_back(
+      {63, mta::queue::priority::nonurgent, mta::queue::phase::held, 0, 1, 0, at(5), at(0), ""});
   return m;
 }
 
@@ -85,39 +87,45 @@ wire::results some_results() {
 }
 
 wire::lease some_lease() {
-  return {"bitbucket",
-          {{id(1, 1, 5), 7, mta::queue::priority::urgent}, {id(1, 2, 5), 0, mta::queue::priority::nonurgent}}};
+  return {
+      "bitbucket",
+      {{id(1, 1, 5), 7, mta::queue::priority::urgent}, {id(1, 2, 5), 0, mta::queue::priority::nonurgent}}};
 }
 
 bool same(const wire::hello& a, const wire::hello& b) {
-  return a.version == b.version && a.role == b.role && a.pid == b.pid && a.job == b.job && a.max_threads == b.max_threads &&
-         a.channel == b.channel && a.holding == b.holding;
+  return a.version == b.version && a.role == b.role && a.pid == b.pid && a.job == b.job &&
+         a.max_threads == b.max_threads && a.channel == b.channel && a.holding == b.holding;
 }
 bool same(const wire::queued& a, const wire::queued& b) {
   return a.channel == b.channel && a.file == b.file && a.capacity == b.capacity && a.complete == b.complete &&
-         std::equal(a.messages.begin(), a.messages.end(), b.messages.begin(), b.messages.end(), [](auto& x, auto& y) {
-           return x.slot == y.slot && x.priority == y.priority && x.phase == y.phase && x.attempts == y.attempts &&
-                  x.recipients == y.recipients && x.size == y.size && x.committed == y.committed && x.due == y.due &&
-                  x.host == y.host;
-         });
+         std::equal(a.messages.begin(), a.messages.end(), b.messages.begin(), b.messages.end(),
+                    [](auto& x, auto& y) {
+                      return x.slot == y.slot && x.priority == y.priority && x.phase == y.phase &&
+                             x.attempts == y.attempts && x.recipients == y.recipients && x.size == y.size &&
+                             x.committed == y.committed && x.due == y.due && x.host == y.host;
+                    });
 }
 bool same(const wire::results& a, const wire::results& b) {
-  return std::equal(a.messages.begin(), a.messages.end(), b.messages.begin(), b.messages.end(), [](auto& x, auto& y) {
-    return x.id == y.id && x.outcome == y.outcome && x.next_attempt == y.next_attempt;
-  });
+  return std::equal(a.messages.begin(), a.messages.end(), b.messages.begin(), b.messages.end(),
+                    [](auto& x, auto& y) {
+                      return x.id == y.id && x.outcome == y.outcome && x.next_attempt == y.next_attempt;
+                    });
 }
 bool same(const wire::lease& a, const wire::lease& b) {
-  return a.channel == b.channel &&
-         std::equal(a.messages.begin(), a.messages.end(), b.messages.begin(), b.messages.end(), [](auto& x, auto& y) {
-           return x.id == y.id && x.attempts == y.attempts && x.priority == y.priority;
-         });
+  return a.channel == b.channel && std::equal(a.messages.begin(), a.messages.end(), b.messages.begin(),
+                                              b.messages.end(), [](auto& x, auto& y) {
+                                                return x.id == y.id && x.attempts == y.attempts &&
+                                                       x.priority == y.priority;
+                                              });
 }
 bool same(const wire::ask& a, const wire::ask& b) { return a.more == b.more; }
 bool same(const wire::poll& a, const wire::poll& b) { return a.token == b.token && a.running == b.running; }
 bool same(const wire::stopping&, const wire::stopping&) { return true; }
 bool same(const wire::bye&, const wire::bye&) { return true; }
 bool same(const wire::sync& a, const wire::sync& b) { return a.token == b.token; }
-bool same(const wire::welcome& a, const wire::welcome& b) { return a.version == b.version && a.session == b.session; }
+bool same(const wire::welcome& a, const wire::welcome& b) {
+  return a.version == b.version && a.session == b.session;
+}
 bool same(const wire::refused& a, const wire::refused& b) { return a.code == b.code && a.why == b.why; }
 bool same(const wire::polled& a, const wire::polled& b) {
   return a.token == b.token && a.pending == b.pending && a.threads == b.threads;
@@ -169,10 +177,10 @@ BOOST_AUTO_TEST_CASE(the_bytes_are_those_of_the_specification) {
   // docs/protocol.md, "An example". Programs in other languages rely on them.
   wire::results r{{{id(0x0102030405060708, 1, 17), wire::outcome::deferred, at(0x1122)}}};
   const std::string expected(
-      "\x23\0\0\0\x04\0"                      // length 35, RESULTS
-      "\x01\0\0\0"                            // one group
-      "\x08\x07\x06\x05\x04\x03\x02\x01"      // file number
-      "\x01\0\0\0\x01\0\0\0"                  // generation, one message
+      "\x23\0\0\0\x04\0"                     // length 35, RESULTS
+      "\x01\0\0\0"                           // one group
+      "\x08\x07\x06\x05\x04\x03\x02\x01"     // file number
+      "\x01\0\0\0\x01\0\0\0"                 // generation, one message
       "\x11\0\0\0\x01\x22\x11\0\0\0\0\0\0",  // slot 17, deferred, next attempt
       39);
   BOOST_CHECK(encode(r) == expected);

@@ -377,7 +377,7 @@ result<> decode(const frame& f, results& m) {
   if (auto r = expect(f, frame_type::results); !r) return r;
   reader in(f);
   in.get_groups(m.messages, 4 + 1 + 8, [&](message_result& r) {
-    r.outcome = static_cast<wire::outcome>(in.get<std::uint8_t>("outcome", 0, 5));
+    r.outcome = static_cast<wire::outcome>(in.get<std::uint8_t>("outcome", 0, 6));
     r.next_attempt = in.get_time("next attempt");
   });
   return in.finish();

@@ -1,0 +1,233 @@
+#include "dequeue/context.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "dequeue/log.hpp"
+
+namespace mta::dequeueing {
+namespace {
+
+constexpr std::size_t window_size = 256 * 1024;  // bytes of content read at a time
+
+constexpr std::string_view names[] = {"deferred", "delivered", "failed", "relayed", "relayed_foreign", "returned",
+                                      "timed_out"};
+
+bool is_final(disposition d) {
+  return d == disposition::delivered || d == disposition::relayed || d == disposition::relayed_foreign;
+}
+bool wants_hold(disposition d) {
+  return d == disposition::failed || d == disposition::returned || d == disposition::timed_out;
+}
+
+queue::time_point now_ms() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  static constexpr char hex[] = "0123456789abcdef";
+  out += '"';
+  for (const char c : text) {
+    const auto u = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (u < 0x20 || u == 0x7f) {
+      out += "\\u00";
+      out += hex[u >> 4];
+      out += hex[u & 15];
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+}  // namespace
+
+context::context(claimed c, const config::settings& settings, const config::channel& channel, int thread_id)
+    : claimed_(std::move(c)), settings_(settings), channel_(channel), thread_id_(thread_id), id_(to_string(claimed_.id)) {}
+
+result<std::unique_ptr<context>> context::open(claimed c, const config::settings& settings,
+                                               const config::channel& channel, int thread_id) {
+  std::unique_ptr<context> made(new context(std::move(c), settings, channel, thread_id));
+  auto envelope = made->claimed_.lock->file().read_envelope(made->entry());
+  if (!envelope) return envelope.error();
+  made->envelope_ = std::move(*envelope);
+  const auto& all = made->envelope_.recipients;
+  const std::uint32_t default_notify = made->envelope_.notify_flags != 0 ? made->envelope_.notify_flags : 0x19u;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (made->claimed_.listed.state.finished.test(i)) continue;
+    recipient r;
+    r.address = all[i].address;
+    r.original = all[i].original;
+    r.intermediate = all[i].intermediate.empty() ? all[i].address : all[i].intermediate;
+    r.delivery_flags = all[i].delivery_flags | made->envelope_.delivery_flags | channel.delivery_flags;
+    std::uint32_t notify = all[i].notify_flags != 0 ? all[i].notify_flags : default_notify;
+    if ((notify & 0x07u) == 0) notify |= 0x01u;  // how much content to return is always said
+    r.notify = static_cast<notify_flags>(notify);
+    r.index = static_cast<std::uint16_t>(i);
+    made->recipients_.push_back(r);
+  }
+  if (made->recipients_.empty())
+    return error(errc::damaged, "message " + made->id_ + " (queued, but every recipient is finished)");
+  made->noted_.resize(made->recipients_.size());
+  return made;
+}
+
+result<> context::check_content() {
+  if (checked_) return {};
+  queue::message_file& file = claimed_.lock->file();
+  if (entry().content_length <= window_size) {
+    auto all = file.read_content(entry());
+    if (!all) return all.error();
+    window_ = std::move(*all);
+    window_start_ = 0;
+  } else if (const auto verified = file.verify(entry()); !verified) {
+    return verified.error();
+  }
+  checked_ = true;
+  return {};
+}
+
+result<std::string_view> context::content() {
+  if (const auto checked = check_content(); !checked) return checked.error();
+  if (window_start_ != 0 || window_.size() != entry().content_length) {
+    std::string all(entry().content_length, '\0');
+    const auto read = claimed_.lock->file().read_content_part(entry(), 0, std::as_writable_bytes(std::span(all)));
+    if (!read) return read.error();
+    window_ = std::move(all);
+    window_start_ = 0;
+  }
+  return std::string_view(window_);
+}
+
+result<std::size_t> context::read(std::uint64_t offset, std::span<std::byte> buffer) {
+  if (const auto checked = check_content(); !checked) return checked.error();
+  if (offset >= window_start_ && offset < window_start_ + window_.size()) {
+    const auto at = static_cast<std::size_t>(offset - window_start_);
+    const std::size_t n = std::min(buffer.size(), window_.size() - at);
+    std::memcpy(buffer.data(), window_.data() + at, n);
+    return n;
+  }
+  return claimed_.lock->file().read_content_part(entry(), offset, buffer);
+}
+
+result<std::optional<std::string_view>> context::next_line() {
+  if (const auto checked = check_content(); !checked) return checked.error();
+  const std::uint64_t length = entry().content_length;
+  if (position_ >= length) return std::optional<std::string_view>{};
+  std::size_t wanted = window_size;
+  while (true) {
+    if (position_ >= window_start_ && position_ < window_start_ + window_.size()) {
+      const auto at = static_cast<std::size_t>(position_ - window_start_);
+      const std::string_view rest = std::string_view(window_).substr(at);
+      const auto end = rest.find("\r\n");
+      const bool last = window_start_ + window_.size() == length;
+      if (end != std::string_view::npos) {
+        position_ += end + 2;
+        return std::optional(rest.substr(0, end));
+      }
+      if (last) {
+        position_ = length;
+        return std::optional(rest);
+      }
+      wanted = std::max(wanted, rest.size() * 2);
+    }
+    // From the read point on; more for a line that is longer than what was read.
+    std::string part(static_cast<std::size_t>(std::min<std::uint64_t>(wanted, length - position_)), '\0');
+    const auto read = claimed_.lock->file().read_content_part(entry(), position_, std::as_writable_bytes(std::span(part)));
+    if (!read) return read.error();
+    window_ = std::move(part);
+    window_start_ = position_;
+  }
+}
+
+result<> context::rest(const std::function<result<>(std::string_view)>& take) {
+  if (const auto checked = check_content(); !checked) return checked.error();
+  std::string part;
+  while (position_ < entry().content_length) {
+    part.resize(static_cast<std::size_t>(std::min<std::uint64_t>(window_size, entry().content_length - position_)));
+    const auto got = read(position_, std::as_writable_bytes(std::span(part)));
+    if (!got) return got.error();
+    if (const auto taken = take(std::string_view(part).substr(0, *got)); !taken) return taken.error();
+    position_ += *got;
+  }
+  return {};
+}
+
+void context::dispose(std::size_t place, disposition d, std::string_view reason) {
+  if (place >= noted_.size()) return;
+  noted_[place] = {true, d, std::string(reason)};
+}
+
+result<> context::finish() {
+  if (finished_) return error(errc::gone, "finish message " + id_ + " (finished already)");
+  queue::message_state state = claimed_.listed.state;
+  bool all_final = true, hold = false;
+  for (std::size_t i = 0; i < noted_.size(); ++i) {
+    const disposition d = noted_[i].set ? noted_[i].what : disposition::deferred;
+    if (is_final(d))
+      state.finished.set(recipients_[i].index);
+    else
+      all_final = false;
+    hold = hold || wants_hold(d);
+  }
+  if (all_final) {
+    state.phase = queue::phase::finished;
+    if (state.attempts > 0) note_history(noted_, now_ms());
+    return write(state, wire::outcome::finished);
+  }
+  if (state.attempts < 0xFFFF) ++state.attempts;
+  note_history(noted_, now_ms());
+  if (hold) {
+    state.phase = queue::phase::held;
+    state.why = queue::reason::undeliverable;
+    return write(state, wire::outcome::held);
+  }
+  state.phase = queue::phase::deferred;
+  return write(state, wire::outcome::deferred);
+}
+
+result<> context::defer(std::string_view reason) {
+  if (finished_) return error(errc::gone, "defer message " + id_ + " (finished already)");
+  const std::vector<noted> deferred(noted_.size(), noted{true, disposition::deferred, std::string(reason)});
+  note_history(deferred, now_ms());
+  queue::message_state state = claimed_.listed.state;
+  if (state.attempts < 0xFFFF) ++state.attempts;
+  state.phase = queue::phase::deferred;
+  return write(state, wire::outcome::deferred);
+}
+
+result<> context::write(queue::message_state state, wire::outcome what) {
+  finished_ = true;
+  const auto now = now_ms();
+  state.changed = now;
+  const auto& schedule = channel_.backoff[static_cast<std::size_t>(entry().priority)];
+  const queue::time_point next = now + config::backoff_after(schedule, state.attempts);
+  state.next_attempt = what == wire::outcome::deferred ? next : queue::time_point{};
+  const auto changed = claimed_.lock->file().change_state(claimed_.id.slot, state);
+  // What cannot be written down is tried again: better twice than lost.
+  outcome_ = {claimed_.id, changed ? what : wire::outcome::deferred,
+              !changed || what == wire::outcome::deferred ? next : queue::time_point{}};
+  if (outcome_.outcome != wire::outcome::finished) claimed_.lock->unlock(claimed_.id.slot);
+  if (!changed) return changed.error();
+  return {};
+}
+
+void context::note_history(const std::vector<noted>& all, queue::time_point now) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    std::string line = "{\"time\":" + std::to_string(now.time_since_epoch().count()) +
+                       ",\"attempt\":" + std::to_string(claimed_.listed.state.attempts + 1) + ",\"recipient\":";
+    append_json_string(line, recipients_[i].address);
+    line += ",\"disposition\":";
+    append_json_string(line, names[static_cast<std::size_t>(all[i].set ? all[i].what : disposition::deferred)]);
+    line += ",\"reason\":";
+    append_json_string(line, all[i].reason.empty() && !all[i].set ? std::string_view("not finished") : all[i].reason);
+    line += '}';
+    claimed_.lock->file().note_history(claimed_.id.slot, line);
+  }
+}
+
+}  // namespace mta::dequeueing

@@ -1,0 +1,70 @@
+// A message in hand: what mta::message and the C interface's mta_dq_t stand for.
+// Thread safety: one thread at a time. Lifetime: from its claim to the return of the process function.
+#pragma once
+
+#include <mta/dequeue.hpp>
+#include <string>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "dequeue/claims.hpp"
+#include "queue/envelope.hpp"
+
+namespace mta::dequeueing {
+
+class context {
+ public:
+  /// Reads the envelope. Errors: errc::damaged (to be set aside), the system's.
+  static result<std::unique_ptr<context>> open(claimed, const config::settings&, const config::channel&, int thread_id);
+
+  const claimed& claim() const noexcept { return claimed_; }
+  const std::string& id() const noexcept { return id_; }
+  const config::channel& channel() const noexcept { return channel_; }
+  const queue::envelope& envelope() const noexcept { return envelope_; }
+  const queue::entry& entry() const noexcept { return claimed_.listed.entry; }
+  const std::vector<recipient>& recipients() const noexcept { return recipients_; }
+  int thread_id() const noexcept { return thread_id_; }
+
+  result<std::string_view> content();
+  result<std::size_t> read(std::uint64_t offset, std::span<std::byte> buffer);
+  result<std::optional<std::string_view>> next_line();
+  void rewind() noexcept { position_ = 0; }
+  /// Everything from the read point on, piece by piece.
+  result<> rest(const std::function<result<>(std::string_view)>& take);
+
+  void dispose(std::size_t place, disposition, std::string_view reason);
+  /// Writes the state; from then on `outcome()` says what to report. Once only.
+  result<> finish();
+  result<> defer(std::string_view reason);
+  bool finished() const noexcept { return finished_; }
+  const wire::message_result& outcome() const noexcept { return outcome_; }
+
+ private:
+  struct noted {
+    bool set = false;
+    mta::disposition what = disposition::deferred;
+    std::string reason;
+  };
+  context(claimed, const config::settings&, const config::channel&, int thread_id);
+  result<> check_content();
+  result<> write(queue::message_state, wire::outcome);
+  void note_history(const std::vector<noted>&, queue::time_point now);
+
+  claimed claimed_;
+  const config::settings& settings_;
+  const config::channel& channel_;
+  int thread_id_;
+  std::string id_;
+  queue::envelope envelope_;
+  std::vector<recipient> recipients_;
+  std::vector<noted> noted_;
+
+  bool checked_ = false;       // the content as a whole
+  std::string window_;         // part of the content, from window_start_
+  std::uint64_t window_start_ = 0;
+  std::uint64_t position_ = 0;  // read point of next_line()
+  bool finished_ = false;
+  wire::message_result outcome_;
+};
+
+}  // namespace mta::dequeueing

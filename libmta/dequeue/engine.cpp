@@ -1,0 +1,362 @@
+#include "dequeue/engine.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+
+#include "dequeue/log.hpp"
+#include "dequeue/site.hpp"
+
+namespace mta::dequeueing {
+namespace {
+
+using std::chrono::steady_clock;
+constexpr std::uint32_t batch = 64;                 // messages claimed together when they take little time
+constexpr std::uint32_t most_credit = 512;          // messages leased to us ahead of need
+constexpr std::uint64_t quick_ns = 500'000;         // below this per message, batches are worth it
+constexpr std::uint64_t ahead_ns = 5'000'000;       // so much work is leased ahead for each thread
+constexpr auto between_polls = std::chrono::milliseconds(20);  // while threads run and more leases come in
+constexpr steady_clock::duration for_ever = std::chrono::hours(24 * 365);
+
+std::size_t stack_size(std::size_t wanted) { return (std::max<std::size_t>(wanted, 256 * 1024) + 4095) & ~std::size_t{4095}; }
+
+}  // namespace
+
+engine::engine(std::shared_ptr<const config::settings> settings, const config::channel& channel,
+               const dequeue_options& options, dequeue_handler& handler)
+    : settings_(std::move(settings)),
+      channel_(channel),
+      options_(options),
+      handler_(handler),
+      store_(queue::real_file_io(), settings_->queue_root()),
+      claims_(store_, channel.name) {}
+
+result<> engine::run() {
+  wire::session_options o;
+  o.socket_path = settings_->program_socket();
+  o.channel = channel_.name;
+  if (const char* job = std::getenv("JOBCTL_JOB")) o.job = std::strtoull(job, nullptr, 10);
+  o.max_threads = options_.max_threads;
+  o.reply_timeout = options_.controller_timeout;
+  o.patience = std::max<std::chrono::milliseconds>(options_.retry_interval * options_.max_attempts, std::chrono::seconds(1));
+  auto connected = wire::session::connect(std::move(o));
+  if (!connected) return connected.error();
+  session_ = std::move(*connected);
+  const stoppable registration(*session_);
+  thread_creation_loop();
+  const auto waited = wait_for_threads();
+  if (waited) {
+    session_->close();
+    const error why = session_->why();
+    if (why.code) return why;
+  }
+  return waited;
+}
+
+// The documented loop. Two things differ, neither of which a program can see but by its speed: where the original would
+// ask again and again while enough threads run, we sleep; and the sleep ends early when messages arrive.
+void engine::thread_creation_loop() {
+  std::uint32_t attempts = options_.max_attempts;
+  std::uint64_t processed_before = 0;
+  refill_credit();
+  while (true) {
+    bool enough = false;
+    while (true) {
+      std::uint32_t running = 0;
+      {
+        const std::scoped_lock guard(mutex_);
+        running = running_;
+      }
+      if (running >= options_.max_threads) {
+        enough = true;
+        break;
+      }
+      if (session_->stop_requested()) return;
+      const auto backlog = ask_for_backlog();
+      if (!backlog) {
+        if (backlog.error().code == errc::disconnected || session_->why().code) return;
+        break;  // no answer in time: sleep and ask again
+      }
+      const std::uint64_t processed = processed_.load();
+      const std::uint64_t pending = backlog->pending + session_->buffered() + session_->in_hand();
+      if (pending == 0) {
+        if (processed != processed_before) attempts = options_.max_attempts;  // there was work since
+        processed_before = processed;
+        if (attempts == 0) return;
+        --attempts;
+        break;
+      }
+      attempts = options_.max_attempts;
+      processed_before = processed;
+      const std::uint32_t wanted = std::min(std::max(backlog->threads, 1u), options_.max_threads);
+      if (wanted <= running) {
+        enough = true;
+        break;
+      }
+      bool started = true;
+      for (std::uint32_t i = running; i < wanted && started; ++i) started = start_thread();
+      if (!started) break;
+    }
+    // SLEEP. While threads run, arriving leases are theirs; look again soon whether more of them are needed.
+    const auto deadline = steady_clock::now() + options_.retry_interval;
+    if (enough) {
+      const auto soon = std::min(deadline, steady_clock::now() + between_polls);
+      if (session_->sleep_until(soon, false) == wire::session::woken::stop) return;
+    }
+    const auto woken = session_->sleep_until(deadline, true);
+    if (woken == wire::session::woken::stop || woken == wire::session::woken::failed) return;
+    claims_.close_unused();
+  }
+}
+
+result<wire::backlog> engine::ask_for_backlog() {
+  std::uint32_t running = 0;
+  {
+    const std::scoped_lock guard(mutex_);
+    running = running_;
+  }
+  return session_->poll(running, options_.controller_timeout);
+}
+
+bool engine::start_thread() {
+  auto* keeps_alive = new std::shared_ptr<engine>(shared_from_this());
+  {
+    const std::scoped_lock guard(mutex_);
+    ++running_;
+    ++os_threads_;
+  }
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  ::pthread_attr_setstacksize(&attributes, stack_size(options_.stack_size));
+  pthread_t thread{};
+  const int failure = ::pthread_create(&thread, &attributes, &engine::thread_main, keeps_alive);
+  ::pthread_attr_destroy(&attributes);
+  if (failure == 0) return true;
+  delete keeps_alive;
+  log_problem(os_error("create a processing thread", failure));
+  const std::scoped_lock guard(mutex_);
+  --running_;
+  --os_threads_;
+  return false;
+}
+
+result<> engine::wait_for_threads() {
+  session_->request_stop();  // nothing more is taken; what nobody took goes back
+  std::unique_lock guard(mutex_);
+  done_ = true;
+  const bool ended = changed_.wait_for(guard, options_.wait_timeout, [this] { return os_threads_ == 0; });
+  if (ended) {
+    guard.unlock();
+    give_back_ready();
+    return {};
+  }
+  return error(errc::timed_out, "wait for " + std::to_string(os_threads_) + " processing threads of channel " +
+                                    channel_.name);
+}
+
+// --- processing threads ------------------------------------------------------------------------------------------------
+
+void* engine::thread_main(void* self) noexcept {
+  const std::unique_ptr<std::shared_ptr<engine>> owner(static_cast<std::shared_ptr<engine>*>(self));
+  (*owner)->processing_thread();
+  return nullptr;
+}
+
+void engine::processing_thread() noexcept {
+  // One life after another: each is a processing thread of the book, and between them this thread is parked.
+  while (true) {
+    int id = 0;
+    {
+      const std::scoped_lock guard(mutex_);
+      id = ++last_thread_id_;
+    }
+    const ending how = process_messages(id);
+    {
+      const std::scoped_lock guard(mutex_);
+      --running_;
+      changed_.notify_all();
+    }
+    if (how == ending::aborted || !park()) break;
+  }
+  const std::scoped_lock guard(mutex_);
+  --os_threads_;
+  changed_.notify_all();
+}
+
+engine::ending engine::process_messages(int thread_id) noexcept {
+  void* state = nullptr;  // *ctx2 == NULL, once for each thread
+  ending how = ending::nothing_left;
+  claimed next;
+  while (next_message(next)) {
+    if (!process_one(std::move(next), state, thread_id)) {
+      how = ending::aborted;
+      break;
+    }
+  }
+  handler_.thread_done(state);
+  return how;
+}
+
+/// Waits for a message as the one thread that may; true: there is one, and this thread's next life begins.
+bool engine::park() {
+  {
+    const std::scoped_lock guard(mutex_);
+    if (parked_ || done_ || session_->stop_requested()) return false;
+    parked_ = true;
+  }
+  refill_credit();
+  (void)session_->flush();
+  const auto got = session_->take(steady_clock::now() + for_ever);
+  if (got) claim_some(*got);
+  const std::scoped_lock guard(mutex_);
+  parked_ = false;
+  if (!got || done_) return false;
+  ++running_;
+  return true;
+}
+
+bool engine::take_ready(claimed& out) {
+  const std::scoped_lock guard(mutex_);
+  if (ready_.empty()) return false;
+  out = std::move(ready_.front());
+  ready_.pop_front();
+  return true;
+}
+
+bool engine::next_message(claimed& out) {
+  while (true) {
+    if (session_->stop_requested()) {
+      give_back_ready();
+      return false;
+    }
+    if (take_ready(out)) return true;
+    refill_credit();
+    const auto got = session_->take(steady_clock::time_point{});
+    if (got) {
+      claim_some(*got);
+      continue;
+    }
+    return take_ready(out);  // another thread may have claimed some for all
+  }
+}
+
+/// Claims the message, and with it those behind it when they will be processed in no time.
+void engine::claim_some(const wire::leased_message& first) {
+  std::vector<wire::leased_message> leases{first};
+  if (average_ns_.load(std::memory_order_relaxed) < quick_ns)
+    while (leases.size() < batch && session_->buffered() > 0) {
+      const auto more = session_->take(steady_clock::time_point{});
+      if (!more) break;
+      leases.push_back(*more);
+    }
+  std::vector<claimed> ours;
+  std::vector<wire::message_result> not_ours;
+  ours.reserve(leases.size());
+  claims_.claim(leases, ours, not_ours);
+  for (const auto& r : not_ours) report(r);
+  const std::scoped_lock guard(mutex_);
+  for (claimed& c : ours) ready_.push_back(std::move(c));
+}
+
+bool engine::process_one(claimed c, void*& state, int thread_id) {
+  const auto started = steady_clock::now();
+  const wire::message_result damaged{c.id, wire::outcome::bad, {}}, later{c.id, wire::outcome::locked, {}};
+  const auto lock = c.lock;
+  bool go_on = true;
+  try {
+    auto opened = context::open(std::move(c), *settings_, channel_, thread_id);
+    if (!opened) {
+      log_problem(opened.error());
+      lock->unlock(damaged.id.slot);
+      report(opened.error().code == errc::damaged ? damaged : later);
+      return true;
+    }
+    context& in_hand = **opened;
+    message m(in_hand);
+    std::string why;
+    try {
+      go_on = handler_.process(state, m) == next_step::go_on;
+    } catch (const std::exception& e) {
+      go_on = false;
+      why = e.what();
+      write_log_line("message " + in_hand.id() + ": " + why);
+    }
+    if (!in_hand.finished())
+      if (const auto deferred = in_hand.defer(why); !deferred) log_problem(deferred.error());
+    report(in_hand.outcome());
+  } catch (const std::bad_alloc&) {
+    lock->unlock(damaged.id.slot);
+    report(later);
+    go_on = false;
+  }
+  processed_.fetch_add(1, std::memory_order_relaxed);
+  const auto ns = static_cast<std::uint64_t>((steady_clock::now() - started).count());
+  const std::uint64_t average = average_ns_.load(std::memory_order_relaxed);
+  average_ns_.store(average - average / 8 + ns / 8, std::memory_order_relaxed);
+  return go_on;
+}
+
+void engine::report(const wire::message_result& r) { session_->report(r); }
+
+void engine::give_back_ready() {
+  std::deque<claimed> rest;
+  {
+    const std::scoped_lock guard(mutex_);
+    rest.swap(ready_);
+  }
+  for (const claimed& c : rest) {
+    c.lock->unlock(c.id.slot);
+    report({c.id, wire::outcome::released, {}});
+  }
+}
+
+/// Keeps so many messages leased ahead that no thread waits for the controller, and no more: other programs want some.
+void engine::refill_credit() {
+  const std::uint64_t average = std::max<std::uint64_t>(average_ns_.load(std::memory_order_relaxed), 1);
+  const std::uint64_t per_thread = std::clamp<std::uint64_t>(ahead_ns / average, 1, most_credit);
+  const auto window = static_cast<std::uint32_t>(std::min<std::uint64_t>(per_thread * options_.max_threads, most_credit));
+  const std::uint32_t have = session_->credit() + session_->buffered() + session_->in_hand();
+  if (have + window / 4 < window || have == 0) session_->give_credit(window - std::min(have, window));
+}
+
+}  // namespace mta::dequeueing
+
+namespace mta {
+namespace {
+
+extern "C" void on_termination(int) { dequeueing::request_stop(); }
+
+/// SIGTERM asks for a stop, unless the program handles it itself.
+void handle_termination() {
+  struct sigaction now {};
+  if (::sigaction(SIGTERM, nullptr, &now) != 0 || now.sa_handler != SIG_DFL) return;
+  struct sigaction ours {};
+  ours.sa_handler = &on_termination;
+  ::sigemptyset(&ours.sa_mask);
+  ours.sa_flags = SA_RESTART;
+  ::sigaction(SIGTERM, &ours, nullptr);
+}
+
+}  // namespace
+
+result<> dequeue(const dequeue_options& options, dequeue_handler& handler) {
+  const auto settings = dequeueing::site();
+  if (!settings) return settings.error();
+  std::string name = options.channel;
+  if (name.empty()) {
+    auto own = dequeueing::own_channel();
+    if (!own) return own.error();
+    name = std::move(*own);
+  }
+  const config::channel* const channel = (*settings)->find_channel(name);
+  if (channel == nullptr) return error(errc::not_configured, "channel \"" + name + "\"");
+  dequeue_options checked = options;
+  checked.max_threads = std::max(checked.max_threads, 1u);
+  handle_termination();
+  return std::make_shared<dequeueing::engine>(*settings, *channel, checked, handler)->run();
+}
+
+}  // namespace mta

@@ -96,7 +96,7 @@ constexpr parameter parameters[] = {
        constexpr std::string_view words[] = {"urgent", "normal", "nonurgent"};
        std::size_t place = 0;
        if (ok parsed = parse_word(text, words, place); !parsed) return parsed;
-       p.request.priority = static_cast<int>(place);
+       p.request.filter.priority = static_cast<int>(place);
        return {};
      }},
     {"size_min",
@@ -152,19 +152,7 @@ mta::result<listing_request> parse_listing(const target& t, const controller& st
 page list_page(const controller& state, const listing_request& request) {
   page found;
   found.cursor = request.cursor;
-  if (request.priority < 0) {
-    found.rows = state.list(request.filter, request.limit, found.cursor);
-    return found;
-  }
-  // The controller does not select by priority; so look at several of its pages, but not at the whole queue
-  // at once.
-  for (int rounds = 0; rounds < 16 && found.rows.size() < request.limit; ++rounds) {
-    auto rows = state.list(request.filter, request.limit - found.rows.size(), found.cursor);
-    std::erase_if(rows,
-                  [&](const listed& row) { return static_cast<int>(row.priority) != request.priority; });
-    found.rows.insert(found.rows.end(), rows.begin(), rows.end());
-    if (found.cursor == 0) break;
-  }
+  found.rows = state.list(request.filter, request.limit, found.cursor);
   return found;
 }
 

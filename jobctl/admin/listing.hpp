@@ -13,7 +13,6 @@ inline constexpr std::size_t default_page = 100, largest_page = 10'000;  ///< ro
 
 struct listing_request {
   list_filter filter;
-  int priority = -1;  ///< -1: any; else a mta::queue::priority
   std::size_t limit = default_page;
   std::uint64_t cursor = 0;
 };

@@ -67,6 +67,7 @@ mta::result<target> parse_target(std::string_view text) {
   if (!ok) return ok.error();
   ok = split(text.substr(std::min(question + 1, text.size())), '&',
              [&](std::string_view pair) -> mta::result<> {
+               if (pair.empty()) return {};
                const std::size_t equals = std::min(pair.find('='), pair.size());
                auto name = decode(pair.substr(0, equals), true);
                auto value = decode(pair.substr(std::min(equals + 1, pair.size())), true);

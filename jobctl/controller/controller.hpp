@@ -170,10 +170,13 @@ struct listed {
   std::string_view host;  ///< valid until the next event
 };
 
+inline constexpr std::uint32_t list_effort = 200'000;  ///< messages, about 2 ms
+
 struct list_filter {
-  std::string channel, host;  ///< empty: any; `host` also matches subdomains when it begins with a dot
+  std::string channel, host;  ///< empty: any; `host` ".x" matches x and its subdomains
   int phase = -1;             ///< -1: any; else a mta::queue::phase
   int in_hand = -1;           ///< -1: any; 0, 1
+  int priority = -1;          ///< -1: any; else a mta::queue::priority
   std::uint64_t size_at_least = 0, size_at_most = ~0ull;
   std::uint32_t attempts_at_least = 0;
   time_point committed_before = time_point::max(), committed_after = time_point::min();
@@ -255,7 +258,8 @@ class controller {
   std::vector<channel_no> channels() const;
   bool find(const message_id&, listed&) const;
   /// Up to `most` rows that match, from a cursor on (0: start; updated; 0 again when there are no more).
-  /// Visits only what it must.
+  /// Looks at no more than `list_effort` messages, so that no question holds up the mail: fewer than `most`
+  /// rows, or none, with a cursor mean that there may be more.
   std::vector<listed> list(const list_filter&, std::size_t most, std::uint64_t& cursor) const;
   std::uint64_t message_count() const;
   /// Bytes allocated for messages, files and hosts.

@@ -17,7 +17,7 @@ phase phase_of(const message& m) {
 
 bool host_matches(std::string_view wanted, std::string_view host) {
   if (wanted.empty() || host == wanted) return true;
-  return wanted.front() == '.' && host.size() > wanted.size() && host.ends_with(wanted);
+  return wanted.front() == '.' && (host == wanted.substr(1) || host.ends_with(wanted));
 }
 
 }  // namespace
@@ -89,11 +89,13 @@ std::vector<listed> controller::list(const list_filter& filter, std::size_t most
     channel = found->second;
   }
   auto i = static_cast<std::uint32_t>(std::min<std::uint64_t>(cursor, s.messages.end()));
-  for (; i < s.messages.end() && rows.size() < most; ++i) {
+  const std::uint32_t last = std::min(s.messages.end() - i, list_effort) + i;
+  for (; i < last && rows.size() < most; ++i) {
     const message& m = s.messages[i];
     if (m.where == place::free) continue;
     const destination& d = s.destinations[m.destination];
     if (channel != none && d.channel != channel) continue;
+    if (filter.priority >= 0 && static_cast<int>(m.priority) != filter.priority) continue;
     if (filter.phase >= 0 && static_cast<int>(phase_of(m)) != filter.phase) continue;
     if (filter.in_hand >= 0 && (m.where == place::in_hand) != (filter.in_hand == 1)) continue;
     if (m.size < filter.size_at_least || m.size > filter.size_at_most) continue;

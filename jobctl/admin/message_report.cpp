@@ -19,6 +19,7 @@ std::string_view name_of(queue::reason why) {
     case queue::reason::operator_request: return "operator's request";
     case queue::reason::damaged_entry: return "damaged entry";
     case queue::reason::damaged_record: return "damaged record";
+    case queue::reason::undeliverable: return "undeliverable";
   }
   return "";
 }

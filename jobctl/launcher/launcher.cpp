@@ -11,10 +11,13 @@
 #include <map>
 #include <optional>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+extern "C" {
+#include <sys/pidfd.h>  // glibc 2.36 forgets to say that it is C
+}
 #include <unordered_map>
 
 namespace jobctl {

@@ -1,0 +1,537 @@
+#include "jobctl/server/server.hpp"
+
+#include "jobctl/launcher/channel_command.hpp"
+#include "jobctl/launcher/launcher.hpp"
+#include "jobctl/server/limits.hpp"
+#include "jobctl/server/listener.hpp"
+#include "jobctl/server/log.hpp"
+#include "jobctl/server/programs.hpp"
+#include "jobctl/server/queue_watch.hpp"
+#include "jobctl/server/site.hpp"
+#include "jobctl/server/stopped_channels.hpp"
+#include "jobctl/server/upkeep.hpp"
+#include "jobctl/server/work_pool.hpp"
+#include "queue/file_io.hpp"
+#include "queue/store.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <algorithm>
+#include <deque>
+#include <fmt/format.h>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unordered_map>
+
+namespace jobctl {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr std::size_t remembered_ends = 100;
+constexpr milliseconds longest_wait{1000};   // of the clock's timer: the wall clock may be set meanwhile
+constexpr milliseconds kill_patience{5000};  // from SIGTERM to SIGKILL
+constexpr milliseconds hurried_patience{1000};
+constexpr milliseconds flush_patience{5000};  // for the last flushes before the end
+
+std::uint32_t random_instance() {
+  std::random_device source;
+  return source() >> 1 | 1u;
+}
+
+template <class... Handlers>
+struct overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+
+log_level level_of(action::severity s) {
+  switch (s) {
+    case action::severity::info: return log_level::info;
+    case action::severity::warning: return log_level::warning;
+    case action::severity::problem: return log_level::error;
+  }
+  return log_level::error;
+}
+
+}  // namespace
+
+struct server::impl {
+  enum class stage { running, stopping, hurried, flushing, stopped };
+
+  impl(asio::io_context& i, mta::config::settings s, server_options o)
+      : io(i),
+        settings(std::move(s)),
+        options(std::move(o)),
+        core(limits_of(settings, {})),
+        store(mta::queue::real_file_io(), settings.queue_root()),
+        clock_timer(io),
+        stop_timer(io),
+        pool(options.pool_threads),
+        processes(io, {settings.log_directory()},
+                  [this](std::uint64_t job, pid_t pid, int status) { process_ended(job, pid, status); }),
+        upkeep_(upkeep::surroundings{io, pool, store, mta::queue::real_file_io(), core, counters,
+                                     [this] { return std::size_t{settings.queue.keep_spare_files}; },
+                                     [this] { return settings.queue.reserve.bytes; },
+                                     [this](channel_no c, file_key k) { watch.was_reset(c, k); },
+                                     [this](channel_no c, file_key k) { watch.was_removed(c, k); },
+                                     [this](channel_no c, file_key k) { watch.named(c, k, false, false); },
+                                     [this] { after_events(); }}),
+        watch(queue_watch::surroundings{
+            io, pool, store, core, counters, progress, upkeep_.moves(), 2 * options.pool_threads,
+            [this](channel_no c, const message_id& id) {
+              upkeep_.set_aside(c, id, mta::queue::reason::damaged_entry, "its entry fails its check");
+            },
+            [this] { index_complete(); }, [this] { after_events(); }}),
+        clients(programs::surroundings{
+            io, core, counters, [this](std::string_view name) { return find_channel(name); },
+            [this](std::uint64_t wire_job) { return job_connected(wire_job); },
+            [this](pid_t pid, channel_no c) { processes.adopt_output(pid, core.channel_name(c)); },
+            [this](channel_no c, file_key k, bool complete, bool look) { watch.named(c, k, complete, look); },
+            [this](channel_no c, file_key k) { upkeep_.changed(c, k); }, [this] { after_events(); },
+            [this](const worker_info& w, bool survivor) { overdue(w, survivor); }}),
+        door(io, [this](listener::socket s2, const mta::wire::peer& who) {
+          clients.accepted(std::move(s2), who);
+        }) {
+    if (!options.on_stopped) options.on_stopped = [this] { io.stop(); };
+    if (!options.notify) options.notify = [](const char*) {};
+    if (!options.reopen_logs) options.reopen_logs = [](const mta::config::settings&) {};
+  }
+
+  // --- events and actions
+  // ----------------------------------------------------------------------------------------------
+
+  // Carries out what the controller wants after one or several events, then sends what has come together for
+  // each program in one go. What is done here makes events itself (a launch that fails, a connection that
+  // turns out to be closed); they are taken in by the same loop.
+  void after_events() {
+    if (in_events) {
+      more_events = true;
+      return;
+    }
+    in_events = true;
+    do {
+      more_events = false;
+      for (auto actions = core.take_actions(); !actions.empty(); actions = core.take_actions()) {
+        for (const auto& each : actions) carry_out(each);
+      }
+      clients.flush();
+    } while (more_events);
+    in_events = false;
+    arm_clock();
+    if (stage_ == stage::stopping || stage_ == stage::hurried) finish_if_all_left();
+  }
+
+  void carry_out(const action_list::value_type& any) {
+    std::visit(overloaded{
+                   [&](const action::lease& a) {
+                     if (progress.first_lease == time_point{}) progress.first_lease = now();
+                     clients.lease(a);
+                   },
+                   [&](const action::launch& a) { launch(a); },
+                   [&](const action::stop_worker& a) {
+                     clients.stop_worker(a.worker, a.why, settings.controller.stop_timeout);
+                   },
+                   [&](const action::recycle& a) { upkeep_.carry_out(a); },
+                   [&](const action::compact& a) { upkeep_.carry_out(a); },
+                   [&](const action::write_state& a) { upkeep_.carry_out(a); },
+                   [&](const action::set_aside& a) { upkeep_.carry_out(a); },
+                   [&](const action::report& a) { write_log(level_of(a.severity), a.text); },
+               },
+               any);
+  }
+
+  void arm_clock() {
+    const auto deadline = core.next_deadline();
+    if (deadline == time_point::max()) return;
+    const auto wait =
+        std::clamp(std::chrono::duration_cast<milliseconds>(deadline - now()), milliseconds(1), longest_wait);
+    const auto at = std::chrono::steady_clock::now() + wait;
+    if (clock_armed && clock_at <= at) return;
+    clock_armed = true;
+    clock_at = at;
+    clock_timer.expires_at(at);
+    clock_timer.async_wait([this](const boost::system::error_code& cancelled) {
+      if (cancelled) return;
+      clock_armed = false;
+      core.clock(now());
+      after_events();
+    });
+  }
+
+  void index_complete() {
+    const auto took = progress.completed - progress.started;
+    log(log_level::info, "the index is complete: {} messages in {} files, after {} ms", core.message_count(),
+        progress.files, took.count());
+    options.notify(fmt::format("STATUS={} messages in the queue at the start", core.message_count()).c_str());
+  }
+
+  // --- channels
+  // ----------------------------------------------------------------------------------------------------------
+
+  std::optional<channel_no> find_channel(std::string_view name) {
+    if (const auto found = channels.find(name); found != channels.end()) return found->second;
+    if (name.empty() || name.front() == '.' || name.find('/') != name.npos || name.find('\0') != name.npos)
+      return {};
+    if (!settings.find_channel(name)) {
+      struct stat s {};
+      if (::stat(store.channel_directory(name).c_str(), &s) != 0 || !S_ISDIR(s.st_mode)) return {};
+    }
+    const auto number = core.channel(name);
+    channels.emplace(name, number);
+    return number;
+  }
+
+  void stop_channel(channel_no channel, bool stop) {
+    const auto& name = core.channel_name(channel);
+    const bool changed = stop ? stopped_channels.insert(name).second : stopped_channels.erase(name) != 0;
+    if (changed) {
+      if (const auto saved = save_stopped_channels(stopped_file(), stopped_channels); !saved) {
+        ++counters.io_errors;
+        log(log_level::error,
+            "remember which channels are stopped (after a restart of the controller that will be forgotten): "
+            "{}",
+            saved.error().message());
+      }
+    }
+    log(log_level::info, "channel {}: {} by an operator", name, stop ? "stopped" : "started");
+    core.stop_channel(now(), channel, stop);
+    after_events();
+  }
+
+  std::string stopped_file() const { return settings.run_directory() + "/stopped"; }
+
+  // --- processes
+  // ---------------------------------------------------------------------------------------------------------
+
+  // The number that a program is given says which controller launched it, so that a later one does not take
+  // it for its own.
+  std::uint64_t wire_number(job_no job) const {
+    return static_cast<std::uint64_t>(instance) << 32 | (static_cast<std::uint64_t>(job) & 0xFFFFFFFFu);
+  }
+
+  void launch(const action::launch& a) {
+    const auto name = core.channel_name(a.channel);
+    const auto at = now();
+    const auto* configured = settings.find_channel(name);
+    mta::result<pid_t> pid = mta::error(mta::errc::not_configured, "[channel " + name + "]");
+    if (stage_ != stage::running) {
+      pid = mta::error(mta::errc::cancelled, "the controller is stopping");
+    } else if (configured) {
+      auto what = channel_command(settings, *configured, wire_number(a.job));
+      pid = what ? processes.start(static_cast<std::uint64_t>(a.job), name, *what)
+                 : mta::result<pid_t>(what.error());
+    }
+    if (!pid) {
+      const auto why = pid.error().message();
+      ++counters.launch_failures;
+      log(log_level::error, "channel {}: its program cannot be started: {}", name, why);
+      remember_end({a.job, a.channel, 0, at, at, false, "cannot be started: " + why});
+      core.launch_failed(at, a.job, why);
+      return;
+    }
+    ++counters.launches;
+    log(log_level::info, "channel {}: program started (process {})", name, *pid);
+    job_info job;
+    job.job = a.job;
+    job.channel = a.channel;
+    job.pid = *pid;
+    job.started = at;
+    jobs[static_cast<std::uint64_t>(a.job)] = job;
+    core.job_started(at, a.job, *pid);
+  }
+
+  void process_ended(std::uint64_t number, pid_t pid, int wait_status) {
+    const auto found = jobs.find(number);
+    if (found == jobs.end()) return;
+    const auto job = found->second;
+    jobs.erase(found);
+    const bool clean = clean_status(wait_status);
+    const auto words = describe_status(wait_status);
+    if (!clean) ++counters.unclean_exits;
+    log(clean ? log_level::info : log_level::warning, "channel {}: program (process {}) {}",
+        core.channel_name(job.channel), pid, words);
+    remember_end({job.job, job.channel, pid, job.started, now(), clean, words});
+    core.job_exited(now(), job.job, clean, words);
+    after_events();
+  }
+
+  void remember_end(ended_job e) {
+    ended.push_front(std::move(e));
+    if (ended.size() > remembered_ends) ended.pop_back();
+  }
+
+  job_no job_connected(std::uint64_t wire_job) {
+    if (wire_job >> 32 != instance) return {};
+    const auto found = jobs.find(wire_job & 0xFFFFFFFFu);
+    return found == jobs.end() ? job_no{} : found->second.job;
+  }
+
+  void overdue(const worker_info& w, bool survivor) {
+    log(log_level::warning,
+        "channel {}: program (process {}) was told to stop and has not left within {} s{}",
+        core.channel_name(w.channel), w.pid, settings.controller.stop_timeout.count(),
+        w.job != job_no{} || survivor ? ": it gets SIGTERM" : "");
+    if (w.job != job_no{})
+      processes.stop(static_cast<std::uint64_t>(w.job), kill_patience);
+    else if (survivor && w.pid > 1)
+      ::kill(w.pid, SIGTERM);
+  }
+
+  // --- the end
+  // -----------------------------------------------------------------------------------------------------------
+
+  void stop(std::string_view why) {
+    if (stage_ == stage::running) {
+      stage_ = stage::stopping;
+      log(log_level::info, "stopping: {}; programs get up to {} s to finish", why,
+          settings.controller.stop_timeout.count());
+      options.notify("STOPPING=1\nSTATUS=waiting for programs to finish");
+      clients.refuse_all();
+      core.shut_down(now());
+      std::set<job_no> connected;
+      for (const auto& w : clients.workers()) connected.insert(w.job);
+      for (const auto& [number, job] : jobs) {
+        if (!connected.contains(job.job)) processes.stop(number, settings.controller.stop_timeout);
+      }
+      arm_stop(settings.controller.stop_timeout, [this] { terminate(kill_patience); });
+      after_events();
+    } else if (stage_ == stage::stopping) {
+      stage_ = stage::hurried;
+      log(log_level::info, "stopping at once: {}", why);
+      terminate(hurried_patience);
+    }
+  }
+
+  void terminate(milliseconds patience) {
+    for (const auto& [number, job] : jobs) processes.stop(number, patience);
+    for (const auto& w : clients.workers()) {
+      if (w.job == job_no{} && w.pid > 1 && clients.survivor(w.worker)) ::kill(w.pid, SIGTERM);
+    }
+    arm_stop(patience + milliseconds(1000), [this] {
+      log(log_level::warning, "not waiting any longer: {} processes and {} connected programs are left",
+          jobs.size(), clients.worker_count());
+      flush_and_end();
+    });
+  }
+
+  void finish_if_all_left() {
+    if (jobs.empty() && clients.worker_count() == 0) flush_and_end();
+  }
+
+  void flush_and_end() {
+    if (stage_ == stage::flushing || stage_ == stage::stopped) return;
+    stage_ = stage::flushing;
+    arm_stop(flush_patience, [this] { end(); });
+    upkeep_.flush_all([this] { end(); });
+  }
+
+  void end() {
+    if (stage_ == stage::stopped) return;
+    stage_ = stage::stopped;
+    stop_timer.cancel();
+    clock_timer.cancel();
+    clients.close_all();
+    door.close();
+    log(log_level::info, "stopped");
+    options.on_stopped();
+  }
+
+  template <class F>
+  void arm_stop(milliseconds after, F then) {
+    stop_timer.expires_after(after);
+    stop_timer.async_wait([this, then](const boost::system::error_code& cancelled) {
+      if (!cancelled && stage_ != stage::stopped) then();
+    });
+  }
+
+  // --- configuration
+  // -------------------------------------------------------------------------------------------------------
+
+  reload_report reload() {
+    reload_report report;
+    processes.reopen_logs();
+    auto loaded = mta::config::find_site(options.explicit_config, options.explicit_root);
+    if (!loaded) {
+      const auto text = loaded.error().text();
+      for (std::size_t at = 0; at <= text.size();) {
+        const auto line_end = std::min(text.find('\n', at), text.size());
+        if (line_end > at) report.lines.push_back(text.substr(at, line_end - at));
+        at = line_end + 1;
+      }
+    } else if (loaded->root != settings.root) {
+      report.lines.push_back(
+          fmt::format("{}: root is now {}, but a running controller cannot move from {}: restart it",
+                      loaded->config_file, loaded->root, settings.root));
+    }
+    if (!report.lines.empty()) {
+      options.reopen_logs(settings);
+      for (const auto& line : report.lines) log(log_level::error, "reload: {}", line);
+      log(log_level::error, "reload: the configuration stays as it was");
+      return report;
+    }
+    report.ok = true;
+    report.lines = differences(settings, *loaded);
+    settings = std::move(*loaded);
+    options.reopen_logs(settings);
+    core.configure(now(), limits_of(settings, stopped_channels));
+    watch.set_interval(settings.queue.sync_interval);
+    for (const auto& line : report.lines) log(log_level::info, "reload: {}", line);
+    after_events();
+    return report;
+  }
+
+  static std::vector<std::string> differences(const mta::config::settings& before,
+                                              const mta::config::settings& after) {
+    std::vector<std::string> lines;
+    for (const auto& c : after.channels) {
+      if (!before.find_channel(c.name)) lines.push_back(fmt::format("channel {} is new", c.name));
+    }
+    for (const auto& c : before.channels) {
+      if (!after.find_channel(c.name)) {
+        lines.push_back(
+            fmt::format("channel {} is no longer configured: its messages wait without a program", c.name));
+      }
+    }
+    if (mta::config::to_text(before) == mta::config::to_text(after))
+      lines.emplace_back("nothing has changed");
+    else
+      lines.push_back(fmt::format("in force: {} channels, {} pools, {} routes", after.channels.size(),
+                                  after.pools.size(), after.routes.size()));
+    return lines;
+  }
+
+  asio::io_context& io;
+  mta::config::settings settings;
+  server_options options;
+  const std::uint32_t instance = random_instance();
+  controller core;
+  mta::queue::store store;
+  scan_progress progress;
+  server_counters counters;
+
+  stage stage_ = stage::running;
+  bool in_events = false, more_events = false;
+  asio::steady_timer clock_timer, stop_timer;
+  std::chrono::steady_clock::time_point clock_at;
+  bool clock_armed = false;
+
+  std::map<std::string, channel_no, std::less<>> channels;
+  std::set<std::string> stopped_channels;
+  std::unordered_map<std::uint64_t, job_info> jobs;
+  std::deque<ended_job> ended;
+
+  site_lock lock;
+  work_pool pool;
+  launcher processes;
+  upkeep upkeep_;
+  queue_watch watch;
+  programs clients;
+  listener door;
+};
+
+server::server(asio::io_context& io, mta::config::settings s, server_options o)
+    : impl_(std::make_unique<impl>(io, std::move(s), std::move(o))) {}
+
+server::~server() {
+  impl_->pool.stop();
+  impl_->door.close();
+}
+
+mta::result<> server::open() {
+  auto& i = *impl_;
+  if (auto made = make_site_directories(i.settings); !made) return made.error();
+  auto lock = site_lock::take(i.settings);
+  if (!lock) return lock.error();
+  i.lock = std::move(*lock);
+
+  auto stopped = load_stopped_channels(i.stopped_file());
+  if (!stopped) return stopped.error();
+  i.stopped_channels = std::move(*stopped);
+  i.progress.started = now();
+  i.core.configure(i.progress.started, limits_of(i.settings, i.stopped_channels));
+  if (auto listening = i.door.listen(i.settings.program_socket()); !listening) return listening.error();
+  i.watch.start(i.settings.queue.sync_interval);
+  asio::post(i.io, [&i] { i.after_events(); });
+  return {};
+}
+
+void server::stop(std::string_view why) { impl_->stop(why); }
+bool server::stopping() const { return impl_->stage_ != impl::stage::running; }
+reload_report server::reload() { return impl_->reload(); }
+
+const controller& server::state() const { return impl_->core; }
+const mta::config::settings& server::settings() const { return impl_->settings; }
+
+std::vector<job_info> server::jobs() const {
+  std::map<job_no, worker_info> connected;
+  for (const auto& w : impl_->clients.workers()) connected[w.job] = w;
+  std::vector<job_info> all;
+  for (const auto& [number, job] : impl_->jobs) {
+    all.push_back(job);
+    if (const auto w = connected.find(job.job); w != connected.end()) {
+      all.back().connected = true;
+      all.back().stopping = w->second.stopping;
+    } else {
+      all.back().stopping = stopping();
+    }
+  }
+  std::ranges::sort(all, {}, &job_info::job);
+  return all;
+}
+
+std::vector<ended_job> server::ended_jobs() const { return {impl_->ended.begin(), impl_->ended.end()}; }
+
+std::vector<worker_info> server::workers() const {
+  auto all = impl_->clients.workers();
+  std::ranges::sort(all, {}, &worker_info::worker);
+  return all;
+}
+
+scan_progress server::progress() const { return impl_->progress; }
+server_counters server::counters() const { return impl_->counters; }
+
+std::string server::program_of(channel_no channel) const {
+  const auto* configured = impl_->settings.find_channel(impl_->core.channel_name(channel));
+  if (!configured) return {};
+  return fmt::format("{}", fmt::join(configured->program, " "));
+}
+
+bool server::find_channel(std::string_view name, channel_no& number) {
+  const auto found = impl_->find_channel(name);
+  if (found) number = *found;
+  return found.has_value();
+}
+
+void server::run_channel(channel_no channel) {
+  impl_->core.run_channel(now(), channel);
+  impl_->after_events();
+}
+
+void server::stop_channel(channel_no channel, bool stopped) { impl_->stop_channel(channel, stopped); }
+
+void server::hold(std::span<const message_id> ids) {
+  impl_->core.hold(now(), ids);
+  impl_->after_events();
+}
+
+void server::release(std::span<const message_id> ids) {
+  impl_->core.release(now(), ids);
+  impl_->after_events();
+}
+
+void server::sync() { impl_->watch.sync(); }
+
+asio::io_context& server::io() { return impl_->io; }
+mta::queue::store& server::store() { return impl_->store; }
+void server::background(std::function<void()> work) { impl_->pool.submit(std::move(work)); }
+time_point server::now() { return std::chrono::floor<milliseconds>(std::chrono::system_clock::now()); }
+
+}  // namespace jobctl

@@ -1,0 +1,340 @@
+#include "jobctl/server/upkeep.hpp"
+
+#include "jobctl/server/log.hpp"
+#include "queue/writer.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <fmt/format.h>
+#include <list>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+namespace jobctl {
+
+namespace asio = boost::asio;
+using mta::queue::message_file;
+
+namespace {
+
+constexpr std::size_t open_files = 64;
+constexpr int lock_attempts =
+    10;  // one a second, for an operator's change to a message that somebody has in hand
+constexpr std::chrono::seconds flush_interval{1};
+
+// Files that are worked on stay open for a while. Any thread.
+class file_cache {
+ public:
+  explicit file_cache(mta::queue::store& s) : store_(s) {}
+
+  mta::result<std::shared_ptr<message_file>> get(const std::string& channel, const file_key& key) {
+    {
+      const std::lock_guard guard(mutex_);
+      if (const auto found = places_.find(key); found != places_.end()) {
+        order_.splice(order_.begin(), order_, found->second);
+        return found->second->second;
+      }
+    }
+    auto opened = store_.open(channel, key.file);
+    if (!opened) return opened.error();
+    if ((*opened)->header().generation != key.generation) {
+      return mta::error(mta::errc::gone,
+                        "generation " + std::to_string(key.generation) + " of " + (*opened)->path());
+    }
+    const std::lock_guard guard(mutex_);
+    if (const auto found = places_.find(key); found != places_.end()) return found->second->second;
+    order_.emplace_front(key, *opened);
+    places_[key] = order_.begin();
+    if (order_.size() > open_files) {
+      places_.erase(order_.back().first);
+      order_.pop_back();
+    }
+    return *opened;
+  }
+
+  void forget(const file_key& key) {
+    const std::lock_guard guard(mutex_);
+    if (const auto found = places_.find(key); found != places_.end()) {
+      order_.erase(found->second);
+      places_.erase(found);
+    }
+  }
+
+ private:
+  using order = std::list<std::pair<file_key, std::shared_ptr<message_file>>>;
+  mta::queue::store& store_;
+  std::mutex mutex_;
+  order order_;  // latest use first
+  std::unordered_map<file_key, order::iterator> places_;
+};
+
+bool no_longer_there(const mta::error& e) {
+  return e.code == mta::errc::gone || e.code == std::errc::no_such_file_or_directory;
+}
+
+std::string json_history(std::string_view text) {
+  return fmt::format(R"({{"time":{},"text":"{}"}})", server::now().time_since_epoch().count(), text);
+}
+
+// Locks a slot for as long as it lives.
+class slot_lock {
+ public:
+  slot_lock(message_file& f, std::uint32_t slot) : file_(f), slot_(slot), locked_(f.try_lock(slot)) {}
+  ~slot_lock() {
+    if (locked_ && *locked_) (void)file_.unlock(slot_);
+  }
+  slot_lock(const slot_lock&) = delete;
+  slot_lock& operator=(const slot_lock&) = delete;
+  const mta::result<bool>& taken() const { return locked_; }
+
+ private:
+  message_file& file_;
+  std::uint32_t slot_;
+  mta::result<bool> locked_;
+};
+
+mta::result<> write_state(message_file& f, const message_id& id, phase wanted, time_point due) {
+  const slot_lock lock(f, id.slot);
+  if (!lock.taken()) return lock.taken().error();
+  if (!*lock.taken()) return mta::error(mta::errc::busy, "message " + to_string(id));
+  auto message = f.read_entry(id.slot);
+  if (!message) return message.error();
+  auto state = message->state;
+  if (!state.live()) return mta::error(mta::errc::gone, "message " + to_string(id));
+  state.phase = wanted;
+  state.why = wanted == phase::held ? mta::queue::reason::operator_request : mta::queue::reason::none;
+  state.next_attempt = due;
+  state.changed = server::now();
+  if (auto written = f.change_state(id.slot, state); !written) return written.error();
+  if (auto flushed = f.flush(); !flushed) return flushed.error();
+  f.note_history(id.slot,
+                 json_history(wanted == phase::held ? "held by an operator" : "released by an operator"));
+  return {};
+}
+
+mta::result<> set_message_aside(mta::queue::store& store, message_file& f, const std::string& channel,
+                                const message_id& id, mta::queue::reason reason, const std::string& why) {
+  const slot_lock lock(f, id.slot);
+  if (!lock.taken()) return lock.taken().error();
+  if (!*lock.taken()) return mta::error(mta::errc::busy, "message " + to_string(id));
+  if (const auto message = f.read_entry(id.slot); message && !message->state.live()) {
+    return mta::error(mta::errc::gone, "message " + to_string(id));
+  }
+  return store.set_aside(f, channel, id.slot, reason, why);
+}
+
+}  // namespace
+
+struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
+  explicit impl(surroundings s) : around(std::move(s)), cache(around.store), timer(around.io) {}
+
+  std::string name(channel_no channel) const { return around.controller.channel_name(channel); }
+
+  // Work on one file, in order.
+  void on_pool(const file_key& key, std::function<void()> work) {
+    around.pool.submit(static_cast<std::uint64_t>(key.file), std::move(work));
+  }
+
+  // From the pool: back to the loop's thread.
+  void report(std::function<void(impl&)> what) {
+    asio::post(around.io, [self = shared_from_this(), what = std::move(what)] {
+      what(*self);
+      self->around.after_events();
+    });
+  }
+
+  void failed(std::string_view doing, const mta::error& e) {
+    ++around.counters.io_errors;
+    log(log_level::error, "{}: {}", doing, e.message());
+  }
+
+  void write(channel_no channel, const action::write_state& a, int attempt) {
+    on_pool(a.id.key(), [self = shared_from_this(), channel, a, attempt, directory = name(channel)] {
+      auto f = self->cache.get(directory, a.id.key());
+      auto done = f ? write_state(**f, a.id, a.phase, a.due) : mta::result<>(f.error());
+      self->report([=](impl& i) {
+        if (done) {
+          ++i.around.counters.states_written;
+        } else if (done.error().code == mta::errc::busy && attempt < lock_attempts) {
+          auto again = std::make_shared<asio::steady_timer>(i.around.io, std::chrono::seconds(1));
+          again->async_wait([self = i.shared_from_this(), again, channel, a,
+                             attempt](const boost::system::error_code& cancelled) {
+            if (!cancelled) self->write(channel, a, attempt + 1);
+          });
+        } else if (!no_longer_there(done.error())) {
+          i.failed(fmt::format(
+                       "channel {}: write the state of message {} as an operator ordered (it holds until the "
+                       "controller is restarted; order it again)",
+                       directory, to_string(a.id)),
+                   done.error());
+        }
+      });
+    });
+  }
+
+  void set_aside(channel_no channel, const message_id& id, mta::queue::reason reason, std::string why) {
+    on_pool(
+        id.key(), [self = shared_from_this(), id, reason, why = std::move(why), directory = name(channel)] {
+          auto f = self->cache.get(directory, id.key());
+          auto done = f ? set_message_aside(self->around.store, **f, directory, id, reason, why)
+                        : mta::result<>(f.error());
+          self->report([=](impl& i) {
+            if (done) {
+              ++i.around.counters.set_aside;
+              log(log_level::error, "channel {}: message {} was set aside ({}); see {}/.bad/{}.txt",
+                  directory, to_string(id), why, i.around.store.channel_directory(directory), to_string(id));
+            } else if (!no_longer_there(done.error())) {
+              i.failed(fmt::format("channel {}: set message {} aside ({}; it stays where it is)", directory,
+                                   to_string(id), why),
+                       done.error());
+            }
+          });
+        });
+  }
+
+  void recycle(const action::recycle& a) {
+    dirty.erase(a.file);
+    on_pool(a.file, [self = shared_from_this(), a, directory = name(a.channel), keep = around.spare_files()] {
+      self->cache.forget(a.file);
+      auto done = self->around.store.recycle(directory, a.file.file, a.file.generation, keep);
+      self->report([=](impl& i) { i.recycled(a, directory, done); });
+    });
+  }
+
+  void recycled(const action::recycle& a, const std::string& directory,
+                const mta::result<mta::queue::store::recycled>& done) {
+    bool gone = true;
+    if (done && *done == mta::queue::store::recycled::reset) {
+      ++around.counters.files_reset;
+      around.file_reset(a.channel, {a.file.file, a.file.generation + 1});
+    } else if (done) {
+      ++around.counters.files_removed;
+      around.file_removed(a.channel, a.file);
+    } else if (no_longer_there(done.error())) {
+      log(log_level::debug, "channel {}: {}", directory, done.error().message());
+    } else {
+      gone = false;
+      if (done.error().code == mta::errc::busy)
+        log(log_level::debug, "channel {}: {}", directory, done.error().message());
+      else
+        failed(fmt::format("channel {}: recycle a finished file", directory), done.error());
+    }
+    around.controller.recycled(server::now(), a.file, gone);
+  }
+
+  void compact(const action::compact& a) {
+    if (!writer) {
+      mta::queue::writer_options options;
+      options.reserve_bytes = around.reserve();
+      writer = std::make_unique<mta::queue::writer>(around.files, around.store.root(), options);
+    }
+    on_pool(a.file, [self = shared_from_this(), a, directory = name(a.channel)] {
+      auto f = self->cache.get(directory, a.file);
+      for (const auto slot : a.slots) {
+        const message_id from{a.file.file, a.file.generation, slot};
+        // The outcome is posted under the lock, so that the loop hears of the move before a scan can tell it
+        // of the copy.
+        const std::unique_lock guard(self->moves);
+        auto done = f ? self->around.store.move(**f, directory, slot, *self->writer)
+                      : mta::result<mta::queue::committed>(f.error());
+        self->report([=](impl& i) { i.moved(a.channel, directory, from, done); });
+      }
+    });
+  }
+
+  void moved(channel_no channel, const std::string& directory, const message_id& from,
+             const mta::result<mta::queue::committed>& done) {
+    if (done) {
+      ++around.counters.messages_moved;
+      around.file_named(channel, done->id.key());
+      around.controller.moved(server::now(), from, done->id);
+      changed(channel, from.key());
+      return;
+    }
+    if (done.error().code != mta::errc::busy && !no_longer_there(done.error())) {
+      failed(fmt::format("channel {}: move message {} out of a mostly finished file", directory,
+                         to_string(from)),
+             done.error());
+    }
+    around.controller.move_failed(server::now(), from);
+  }
+
+  void changed(channel_no channel, const file_key& key) {
+    dirty.emplace(key, channel);
+    if (timer_armed) return;
+    timer_armed = true;
+    timer.expires_after(flush_interval);
+    timer.async_wait([weak = weak_from_this()](const boost::system::error_code& cancelled) {
+      const auto self = weak.lock();
+      if (!self || cancelled) return;
+      self->timer_armed = false;
+      self->flush_changed({});
+    });
+  }
+
+  // `done` is called when all flushes that were under way or begin now have ended.
+  void flush_changed(std::function<void()> done) {
+    if (done) when_flushed.push_back(std::move(done));
+    auto now = std::exchange(dirty, {});
+    for (const auto& [key, channel] : now) {
+      ++flushing;
+      ++around.counters.flushes;
+      on_pool(key, [self = shared_from_this(), file = key, directory = name(channel)] {
+        auto f = self->cache.get(directory, file);
+        auto flushed = f ? (*f)->flush() : mta::result<>(f.error());
+        if (!flushed) self->cache.forget(file);
+        self->report([=](impl& i) {
+          if (!flushed && !no_longer_there(flushed.error())) {
+            i.failed(
+                fmt::format(
+                    "channel {}: flush what programs finished (after a power failure some messages may be "
+                    "processed again)",
+                    directory),
+                flushed.error());
+          }
+          --i.flushing;
+          i.tell_flushed();
+        });
+      });
+    }
+    tell_flushed();
+  }
+
+  void tell_flushed() {
+    if (flushing != 0) return;
+    for (auto& done : std::exchange(when_flushed, {})) done();
+  }
+
+  surroundings around;
+  file_cache cache;
+  std::shared_mutex moves;
+  std::unique_ptr<mta::queue::writer> writer;
+  std::unordered_map<file_key, channel_no> dirty;
+  asio::steady_timer timer;
+  bool timer_armed = false;
+  std::size_t flushing = 0;
+  std::vector<std::function<void()>> when_flushed;
+};
+
+upkeep::upkeep(surroundings s) : impl_(std::make_shared<impl>(std::move(s))) {}
+upkeep::~upkeep() { impl_->timer.cancel(); }
+
+void upkeep::carry_out(const action::recycle& a) { impl_->recycle(a); }
+void upkeep::carry_out(const action::compact& a) { impl_->compact(a); }
+void upkeep::carry_out(const action::write_state& a) { impl_->write(a.channel, a, 1); }
+void upkeep::carry_out(const action::set_aside& a) {
+  impl_->set_aside(a.channel, a.id, mta::queue::reason::damaged_record,
+                   "a channel program found its record damaged");
+}
+void upkeep::set_aside(channel_no channel, const message_id& id, mta::queue::reason reason, std::string why) {
+  impl_->set_aside(channel, id, reason, std::move(why));
+}
+void upkeep::changed(channel_no channel, const file_key& key) { impl_->changed(channel, key); }
+void upkeep::flush_all(std::function<void()> done) { impl_->flush_changed(std::move(done)); }
+std::shared_mutex& upkeep::moves() { return impl_->moves; }
+
+}  // namespace jobctl

@@ -18,9 +18,9 @@ namespace {
 namespace po = boost::program_options;
 
 // In the order of the overview: first what runs the house, then messages, then looking, then steering.
-constexpr const command* commands[] = {&check_command, &submit_command, &summary_command,
-                                       &ls_command,    &show_command,   &run_command,
-                                       &stop_command,  &start_command,  &reload_command};
+constexpr const command* commands[] = {&serve_command, &check_command, &submit_command, &summary_command,
+                                       &ls_command,    &show_command,  &run_command,    &stop_command,
+                                       &start_command, &reload_command};
 
 const command* find_command(std::string_view name) {
   for (const command* c : commands)

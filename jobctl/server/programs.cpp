@@ -19,13 +19,22 @@ namespace {
 
 constexpr std::chrono::seconds hello_patience{10};  // from the connection to HELLO
 
-static_assert(static_cast<int>(wire::outcome::finished) == static_cast<int>(outcome::finished) &&
-                  static_cast<int>(wire::outcome::deferred) == static_cast<int>(outcome::deferred) &&
-                  static_cast<int>(wire::outcome::released) == static_cast<int>(outcome::released) &&
-                  static_cast<int>(wire::outcome::locked) == static_cast<int>(outcome::locked) &&
-                  static_cast<int>(wire::outcome::gone) == static_cast<int>(outcome::gone) &&
-                  static_cast<int>(wire::outcome::bad) == static_cast<int>(outcome::bad),
-              "outcomes cross the wire by value");
+outcome outcome_of(wire::outcome o) {
+  switch (o) {
+    case wire::outcome::finished: return outcome::finished;
+    case wire::outcome::deferred: return outcome::deferred;
+    case wire::outcome::released: return outcome::released;
+    case wire::outcome::locked: return outcome::locked;
+    case wire::outcome::gone: return outcome::gone;
+    case wire::outcome::bad: return outcome::bad;
+    case wire::outcome::held: return outcome::held;
+  }
+  return outcome::locked;  // decoding lets no other value through
+}
+
+bool writes_state(wire::outcome o) {
+  return o == wire::outcome::finished || o == wire::outcome::deferred || o == wire::outcome::held;
+}
 
 }  // namespace
 
@@ -212,8 +221,8 @@ void programs::on_results(session& s, const wire::frame& f) {
   const file_key* last = nullptr;
   file_key key;
   for (const auto& each : m.messages) {
-    converted.push_back({each.id, static_cast<outcome>(each.outcome), each.next_attempt});
-    if (each.outcome != wire::outcome::finished && each.outcome != wire::outcome::deferred) continue;
+    converted.push_back({each.id, outcome_of(each.outcome), each.next_attempt});
+    if (!writes_state(each.outcome)) continue;
     if (!last || key != each.id.key()) {
       key = each.id.key();
       last = &key;

@@ -92,7 +92,7 @@ result<> submission::impl::begin_content() {
   if (phase == writing) return {};
   phase = writing;
   for (const std::string& line : header_lines)
-    if (const auto done = content.write_line(line); !done) return done;
+    if (const auto done = keep_failure(content.write_line(line)); !done) return done;
   return {};
 }
 

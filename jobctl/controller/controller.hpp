@@ -85,8 +85,8 @@ enum class outcome : std::uint8_t {
   released,  ///< handed back untried (the program is ending): due at once, no attempt counted
   locked,    ///< another process holds its lock: look again in a few seconds
   gone,      ///< finished or removed already
-  held,      ///< put on hold by the program, with the reason in its history
   bad,       ///< damaged: set it aside
+  held,      ///< put on hold by the program, with the reason in its history
 };
 
 struct message_result {

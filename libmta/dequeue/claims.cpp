@@ -57,8 +57,9 @@ result<std::shared_ptr<queue::message_file>> claims::file_for(queue::file_key ke
 }
 
 void claims::evict_one() {
-  const auto oldest = std::min_element(files_.begin(), files_.end(),
-                                       [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
+  const auto oldest = std::min_element(files_.begin(), files_.end(), [](const auto& a, const auto& b) {
+    return a.second.used < b.second.used;
+  });
   if (oldest != files_.end()) files_.erase(oldest);  // messages in hand keep it open
 }
 
@@ -97,8 +98,9 @@ void claims::claim(std::span<const wire::leased_message> leases, std::vector<cla
   }
 }
 
-void claims::claim_run(const std::shared_ptr<queue::message_file>& file, std::span<const wire::leased_message> run,
-                       std::vector<claimed>& ours, std::vector<wire::message_result>& not_ours) {
+void claims::claim_run(const std::shared_ptr<queue::message_file>& file,
+                       std::span<const wire::leased_message> run, std::vector<claimed>& ours,
+                       std::vector<wire::message_result>& not_ours) {
   const std::uint32_t first = run.front().id.slot;
   const auto count = static_cast<std::uint32_t>(run.size());
   const auto refuse = [&](std::uint32_t slot, wire::outcome why) {
@@ -131,24 +133,25 @@ void claims::claim_run(const std::shared_ptr<queue::message_file>& file, std::sp
   const std::size_t before = ours.size();
   std::uint64_t seen = 0;
   bool damaged = false;
-  const auto read = file->read_entries(first, count, [&](std::uint32_t slot, const queue::slot_content& content) {
-    const std::uint64_t bit = std::uint64_t{1} << (slot - first);
-    if ((locked & bit) == 0) return;
-    seen |= bit;
-    using kind = queue::slot_content::kind;
-    if (content.what == kind::damaged) {
-      damaged = true;
-      refuse(slot, wire::outcome::bad);
-    } else if (content.what == kind::empty || !content.message.state.live()) {
-      refuse(slot, wire::outcome::gone);
-    } else if (content.message.state.phase == queue::phase::held) {
-      refuse(slot, wire::outcome::held);
-    } else {
-      ours.push_back({locks, file->id(slot), content.message});
-      return;
-    }
-    locks->unlock(slot);
-  });
+  const auto read =
+      file->read_entries(first, count, [&](std::uint32_t slot, const queue::slot_content& content) {
+        const std::uint64_t bit = std::uint64_t{1} << (slot - first);
+        if ((locked & bit) == 0) return;
+        seen |= bit;
+        using kind = queue::slot_content::kind;
+        if (content.what == kind::damaged) {
+          damaged = true;
+          refuse(slot, wire::outcome::bad);
+        } else if (content.what == kind::empty || !content.message.state.live()) {
+          refuse(slot, wire::outcome::gone);
+        } else if (content.message.state.phase == queue::phase::held) {
+          refuse(slot, wire::outcome::held);
+        } else {
+          ours.push_back({locks, file->id(slot), content.message});
+          return;
+        }
+        locks->unlock(slot);
+      });
   if (!read) {
     log_problem(read.error());
     ours.resize(before);
@@ -165,7 +168,8 @@ void claims::claim_run(const std::shared_ptr<queue::message_file>& file, std::sp
     }
   if (!damaged) return;
 
-  // An entry that fails its check may also belong to a later generation of the file: then the messages are gone.
+  // An entry that fails its check may also belong to a later generation of the file: then the messages are
+  // gone.
   const auto again = store_.open(channel_, file->header().number);
   if (again && (*again)->header().generation != file->header().generation) {
     for (auto& r : not_ours)

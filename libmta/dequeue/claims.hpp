@@ -1,5 +1,5 @@
-// From a lease to a message in hand: opens the message file, takes the slot's lock, and reads the entry again under the
-// lock. What the controller believed about a message counts for nothing until then.
+// From a lease to a message in hand: opens the message file, takes the slot's lock, and reads the entry again
+// under the lock. What the controller believed about a message counts for nothing until then.
 //
 // Thread safety: every member of `claims` from any thread. A `claimed` belongs to one thread at a time.
 #pragma once
@@ -19,8 +19,8 @@
 
 namespace mta::dequeueing {
 
-/// The locks of up to 64 neighbouring slots that were taken with one call. They go together when the last message that
-/// refers to them is done with, so that a batch costs two system calls.
+/// The locks of up to 64 neighbouring slots that were taken with one call. They go together when the last
+/// message that refers to them is done with, so that a batch costs two system calls.
 class lock_run {
  public:
   lock_run(std::shared_ptr<queue::message_file> file, std::uint32_t first) noexcept
@@ -53,8 +53,8 @@ class claims {
   /// The store must outlive it.
   claims(queue::store& store, std::string channel);
 
-  /// Claims what was leased: messages that are ours now are appended to `ours`, in order; for every other one its result is
-  /// appended to `not_ours` (gone, locked, held, bad).
+  /// Claims what was leased: messages that are ours now are appended to `ours`, in order; for every other one
+  /// its result is appended to `not_ours` (gone, locked, held, bad).
   void claim(std::span<const wire::leased_message> leases, std::vector<claimed>& ours,
              std::vector<wire::message_result>& not_ours);
   /// Closes files that have had no message in hand for a while, so that their space can be used again.

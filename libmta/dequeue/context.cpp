@@ -1,18 +1,18 @@
 #include "dequeue/context.hpp"
 
+#include "dequeue/log.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-
-#include "dequeue/log.hpp"
 
 namespace mta::dequeueing {
 namespace {
 
 constexpr std::size_t window_size = 256 * 1024;  // bytes of content read at a time
 
-constexpr std::string_view names[] = {"deferred", "delivered", "failed", "relayed", "relayed_foreign", "returned",
-                                      "timed_out"};
+constexpr std::string_view names[] = {"deferred",        "delivered", "failed",   "relayed",
+                                      "relayed_foreign", "returned",  "timed_out"};
 
 bool is_final(disposition d) {
   return d == disposition::delivered || d == disposition::relayed || d == disposition::relayed_foreign;
@@ -47,7 +47,11 @@ void append_json_string(std::string& out, std::string_view text) {
 }  // namespace
 
 context::context(claimed c, const config::settings& settings, const config::channel& channel, int thread_id)
-    : claimed_(std::move(c)), settings_(settings), channel_(channel), thread_id_(thread_id), id_(to_string(claimed_.id)) {}
+    : claimed_(std::move(c)),
+      settings_(settings),
+      channel_(channel),
+      thread_id_(thread_id),
+      id_(to_string(claimed_.id)) {}
 
 result<std::unique_ptr<context>> context::open(claimed c, const config::settings& settings,
                                                const config::channel& channel, int thread_id) {
@@ -56,7 +60,8 @@ result<std::unique_ptr<context>> context::open(claimed c, const config::settings
   if (!envelope) return envelope.error();
   made->envelope_ = std::move(*envelope);
   const auto& all = made->envelope_.recipients;
-  const std::uint32_t default_notify = made->envelope_.notify_flags != 0 ? made->envelope_.notify_flags : 0x19u;
+  const std::uint32_t default_notify =
+      made->envelope_.notify_flags != 0 ? made->envelope_.notify_flags : 0x19u;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (made->claimed_.listed.state.finished.test(i)) continue;
     recipient r;
@@ -95,7 +100,8 @@ result<std::string_view> context::content() {
   if (const auto checked = check_content(); !checked) return checked.error();
   if (window_start_ != 0 || window_.size() != entry().content_length) {
     std::string all(entry().content_length, '\0');
-    const auto read = claimed_.lock->file().read_content_part(entry(), 0, std::as_writable_bytes(std::span(all)));
+    const auto read =
+        claimed_.lock->file().read_content_part(entry(), 0, std::as_writable_bytes(std::span(all)));
     if (!read) return read.error();
     window_ = std::move(all);
     window_start_ = 0;
@@ -137,7 +143,8 @@ result<std::optional<std::string_view>> context::next_line() {
     }
     // From the read point on; more for a line that is longer than what was read.
     std::string part(static_cast<std::size_t>(std::min<std::uint64_t>(wanted, length - position_)), '\0');
-    const auto read = claimed_.lock->file().read_content_part(entry(), position_, std::as_writable_bytes(std::span(part)));
+    const auto read =
+        claimed_.lock->file().read_content_part(entry(), position_, std::as_writable_bytes(std::span(part)));
     if (!read) return read.error();
     window_ = std::move(part);
     window_start_ = position_;
@@ -148,7 +155,8 @@ result<> context::rest(const std::function<result<>(std::string_view)>& take) {
   if (const auto checked = check_content(); !checked) return checked.error();
   std::string part;
   while (position_ < entry().content_length) {
-    part.resize(static_cast<std::size_t>(std::min<std::uint64_t>(window_size, entry().content_length - position_)));
+    part.resize(
+        static_cast<std::size_t>(std::min<std::uint64_t>(window_size, entry().content_length - position_)));
     const auto got = read(position_, std::as_writable_bytes(std::span(part)));
     if (!got) return got.error();
     if (const auto taken = take(std::string_view(part).substr(0, *got)); !taken) return taken.error();
@@ -219,12 +227,15 @@ result<> context::write(queue::message_state state, wire::outcome what) {
 void context::note_history(const std::vector<noted>& all, queue::time_point now) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     std::string line = "{\"time\":" + std::to_string(now.time_since_epoch().count()) +
-                       ",\"attempt\":" + std::to_string(claimed_.listed.state.attempts + 1) + ",\"recipient\":";
+                       ",\"attempt\":" + std::to_string(claimed_.listed.state.attempts + 1) +
+                       ",\"recipient\":";
     append_json_string(line, recipients_[i].address);
     line += ",\"disposition\":";
-    append_json_string(line, names[static_cast<std::size_t>(all[i].set ? all[i].what : disposition::deferred)]);
+    append_json_string(line,
+                       names[static_cast<std::size_t>(all[i].set ? all[i].what : disposition::deferred)]);
     line += ",\"reason\":";
-    append_json_string(line, all[i].reason.empty() && !all[i].set ? std::string_view("not finished") : all[i].reason);
+    append_json_string(
+        line, all[i].reason.empty() && !all[i].set ? std::string_view("not finished") : all[i].reason);
     line += '}';
     claimed_.lock->file().note_history(claimed_.id.slot, line);
   }

@@ -2,20 +2,22 @@
 // Thread safety: one thread at a time. Lifetime: from its claim to the return of the process function.
 #pragma once
 
-#include <mta/dequeue.hpp>
-#include <string>
-#include <vector>
-
 #include "config/settings.hpp"
 #include "dequeue/claims.hpp"
 #include "queue/envelope.hpp"
+
+#include <mta/dequeue.hpp>
+
+#include <string>
+#include <vector>
 
 namespace mta::dequeueing {
 
 class context {
  public:
   /// Reads the envelope. Errors: errc::damaged (to be set aside), the system's.
-  static result<std::unique_ptr<context>> open(claimed, const config::settings&, const config::channel&, int thread_id);
+  static result<std::unique_ptr<context>> open(claimed, const config::settings&, const config::channel&,
+                                               int thread_id);
 
   const claimed& claim() const noexcept { return claimed_; }
   const std::string& id() const noexcept { return id_; }
@@ -59,8 +61,8 @@ class context {
   std::vector<recipient> recipients_;
   std::vector<noted> noted_;
 
-  bool checked_ = false;       // the content as a whole
-  std::string window_;         // part of the content, from window_start_
+  bool checked_ = false;  // the content as a whole
+  std::string window_;    // part of the content, from window_start_
   std::uint64_t window_start_ = 0;
   std::uint64_t position_ = 0;  // read point of next_line()
   bool finished_ = false;

@@ -1,26 +1,27 @@
 #include "dequeue/engine.hpp"
 
-#include <pthread.h>
+#include "dequeue/log.hpp"
+#include "dequeue/site.hpp"
 
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
-
-#include "dequeue/log.hpp"
-#include "dequeue/site.hpp"
+#include <pthread.h>
 
 namespace mta::dequeueing {
 namespace {
 
 using std::chrono::steady_clock;
-constexpr std::uint32_t batch = 64;                 // messages claimed together when they take little time
-constexpr std::uint32_t most_credit = 512;          // messages leased to us ahead of need
-constexpr std::uint64_t quick_ns = 500'000;         // below this per message, batches are worth it
-constexpr std::uint64_t ahead_ns = 5'000'000;       // so much work is leased ahead for each thread
+constexpr std::uint32_t batch = 64;            // messages claimed together when they take little time
+constexpr std::uint32_t most_credit = 512;     // messages leased to us ahead of need
+constexpr std::uint64_t quick_ns = 500'000;    // below this per message, batches are worth it
+constexpr std::uint64_t ahead_ns = 5'000'000;  // so much work is leased ahead for each thread
 constexpr auto between_polls = std::chrono::milliseconds(20);  // while threads run and more leases come in
 constexpr steady_clock::duration for_ever = std::chrono::hours(24 * 365);
 
-std::size_t stack_size(std::size_t wanted) { return (std::max<std::size_t>(wanted, 256 * 1024) + 4095) & ~std::size_t{4095}; }
+std::size_t stack_size(std::size_t wanted) {
+  return (std::max<std::size_t>(wanted, 256 * 1024) + 4095) & ~std::size_t{4095};
+}
 
 }  // namespace
 
@@ -40,7 +41,8 @@ result<> engine::run() {
   if (const char* job = std::getenv("JOBCTL_JOB")) o.job = std::strtoull(job, nullptr, 10);
   o.max_threads = options_.max_threads;
   o.reply_timeout = options_.controller_timeout;
-  o.patience = std::max<std::chrono::milliseconds>(options_.retry_interval * options_.max_attempts, std::chrono::seconds(1));
+  o.patience = std::max<std::chrono::milliseconds>(options_.retry_interval * options_.max_attempts,
+                                                   std::chrono::seconds(1));
   auto connected = wire::session::connect(std::move(o));
   if (!connected) return connected.error();
   session_ = std::move(*connected);
@@ -55,8 +57,9 @@ result<> engine::run() {
   return waited;
 }
 
-// The documented loop. Two things differ, neither of which a program can see but by its speed: where the original would
-// ask again and again while enough threads run, we sleep; and the sleep ends early when messages arrive.
+// The documented loop. Two things differ, neither of which a program can see but by its speed: where the
+// original would ask again and again while enough threads run, we sleep; and the sleep ends early when
+// messages arrive.
 void engine::thread_creation_loop() {
   std::uint32_t attempts = options_.max_attempts;
   std::uint64_t processed_before = 0;
@@ -153,11 +156,12 @@ result<> engine::wait_for_threads() {
     give_back_ready();
     return {};
   }
-  return error(errc::timed_out, "wait for " + std::to_string(os_threads_) + " processing threads of channel " +
-                                    channel_.name);
+  return error(errc::timed_out,
+               "wait for " + std::to_string(os_threads_) + " processing threads of channel " + channel_.name);
 }
 
-// --- processing threads ------------------------------------------------------------------------------------------------
+// --- processing threads
+// ------------------------------------------------------------------------------------------------
 
 void* engine::thread_main(void* self) noexcept {
   const std::unique_ptr<std::shared_ptr<engine>> owner(static_cast<std::shared_ptr<engine>*>(self));
@@ -313,11 +317,13 @@ void engine::give_back_ready() {
   }
 }
 
-/// Keeps so many messages leased ahead that no thread waits for the controller, and no more: other programs want some.
+/// Keeps so many messages leased ahead that no thread waits for the controller, and no more: other programs
+/// want some.
 void engine::refill_credit() {
   const std::uint64_t average = std::max<std::uint64_t>(average_ns_.load(std::memory_order_relaxed), 1);
   const std::uint64_t per_thread = std::clamp<std::uint64_t>(ahead_ns / average, 1, most_credit);
-  const auto window = static_cast<std::uint32_t>(std::min<std::uint64_t>(per_thread * options_.max_threads, most_credit));
+  const auto window =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(per_thread * options_.max_threads, most_credit));
   const std::uint32_t have = session_->credit() + session_->buffered() + session_->in_hand();
   if (have + window / 4 < window || have == 0) session_->give_credit(window - std::min(have, window));
 }

@@ -1,26 +1,29 @@
-// The dequeue loop of the Developer's Reference, chapter 4: one calling thread that creates processing threads as the
-// job controller advises, and these threads. See README.md of this folder.
+// The dequeue loop of the Developer's Reference, chapter 4: one calling thread that creates processing
+// threads as the job controller advises, and these threads. See README.md of this folder.
 //
-// Thread safety: run() from one thread, once. The processing threads keep the engine alive until they have ended.
+// Thread safety: run() from one thread, once. The processing threads keep the engine alive until they have
+// ended.
 #pragma once
-
-#include <mta/dequeue.hpp>
-#include <atomic>
-#include <condition_variable>
-#include <deque>
-#include <memory>
-#include <mutex>
 
 #include "config/settings.hpp"
 #include "dequeue/claims.hpp"
 #include "dequeue/context.hpp"
 #include "wire/session.hpp"
 
+#include <mta/dequeue.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+
 namespace mta::dequeueing {
 
 class engine : public std::enable_shared_from_this<engine> {
  public:
-  engine(std::shared_ptr<const config::settings>, const config::channel&, const dequeue_options&, dequeue_handler&);
+  engine(std::shared_ptr<const config::settings>, const config::channel&, const dequeue_options&,
+         dequeue_handler&);
 
   /// Connects, works, returns when there is no more to do; the errors are those of mta::dequeue().
   result<> run();
@@ -60,9 +63,9 @@ class engine : public std::enable_shared_from_this<engine> {
   std::uint32_t running_ = 0;     // processing threads, as the documented loop counts them
   std::uint32_t os_threads_ = 0;  // including one that is parked
   bool parked_ = false;
-  bool done_ = false;             // the loop has ended: nothing new is begun
+  bool done_ = false;  // the loop has ended: nothing new is begun
   int last_thread_id_ = 0;
-  std::deque<claimed> ready_;     // claimed and not yet processed
+  std::deque<claimed> ready_;  // claimed and not yet processed
   std::atomic<std::uint64_t> processed_{0};
   std::atomic<std::uint64_t> average_ns_{1'000'000};  // of one message's processing
 };

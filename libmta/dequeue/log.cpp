@@ -1,13 +1,12 @@
 #include "dequeue/log.hpp"
 
-#include <sys/time.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
 #include <new>
 #include <string>
+#include <sys/time.h>
+#include <unistd.h>
 
 namespace mta::dequeueing {
 
@@ -23,7 +22,8 @@ void write_log_line(std::string_view text) noexcept {
     std::string line;
     line.reserve(static_cast<std::size_t>(n) + text.size() + 1);
     line.assign(stamp, static_cast<std::size_t>(n));
-    for (const char c : text) line += (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f ? ' ' : c;
+    for (const char c : text)
+      line += (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f ? ' ' : c;
     line += '\n';
     while (::write(STDOUT_FILENO, line.data(), line.size()) < 0 && errno == EINTR) {
     }

@@ -8,7 +8,8 @@
 
 namespace mta::dequeueing {
 
-/// Writes "hh:mm:ss.cc: TEXT\n"; control characters in the text become spaces. Never fails: what cannot be written is dropped.
+/// Writes "hh:mm:ss.cc: TEXT\n"; control characters in the text become spaces. Never fails: what cannot be
+/// written is dropped.
 void write_log_line(std::string_view text) noexcept;
 /// The error in words.
 void log_problem(const error&) noexcept;

@@ -18,7 +18,9 @@ notify_flags message::notify() const noexcept {
   const std::uint32_t flags = context_->envelope().notify_flags;
   return static_cast<notify_flags>(flags == 0 ? 0x19u : (flags & 0x07u) == 0 ? flags | 0x01u : flags);
 }
-message_priority message::priority() const noexcept { return static_cast<message_priority>(context_->entry().priority); }
+message_priority message::priority() const noexcept {
+  return static_cast<message_priority>(context_->entry().priority);
+}
 unsigned message::attempts() const noexcept { return context_->claim().listed.state.attempts; }
 std::chrono::sys_time<std::chrono::milliseconds> message::committed() const noexcept {
   return context_->entry().committed;
@@ -28,8 +30,9 @@ int message::thread_id() const noexcept { return context_->thread_id(); }
 std::uint64_t message::size() const noexcept { return context_->entry().content_length; }
 content_facts message::facts() const noexcept {
   const std::uint8_t f = context_->entry().facts;
-  return {(f & queue::facts::eight_bit) != 0, (f & queue::facts::long_line) != 0, (f & queue::facts::leading_dot) != 0,
-          (f & queue::facts::non_ascii_header) != 0, context_->entry().longest_line};
+  return {(f & queue::facts::eight_bit) != 0, (f & queue::facts::long_line) != 0,
+          (f & queue::facts::leading_dot) != 0, (f & queue::facts::non_ascii_header) != 0,
+          context_->entry().longest_line};
 }
 result<std::string_view> message::content() { return context_->content(); }
 result<std::size_t> message::read(std::uint64_t offset, std::span<std::byte> buffer) {

@@ -1,16 +1,17 @@
 #include "dequeue/site.hpp"
 
+#include "base/identity.hpp"
+#include "base/text.hpp"
+#include "dequeue/log.hpp"
+
 #include <mta/program.hpp>
+
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <map>
 #include <mutex>
-
-#include "base/identity.hpp"
-#include "base/text.hpp"
-#include "dequeue/log.hpp"
 
 namespace mta::dequeueing {
 namespace {
@@ -69,10 +70,12 @@ void forget_site() {
 
 result<std::string> own_channel() {
   const char* const name = std::getenv("PMDF_CHANNEL");
-  if (name == nullptr || *name == '\0') return error(errc::not_configured, "channel name (PMDF_CHANNEL is not set)");
+  if (name == nullptr || *name == '\0')
+    return error(errc::not_configured, "channel name (PMDF_CHANNEL is not set)");
   const std::string_view text = name;
   if (text.size() > config::max_channel_name)
-    return error(errc::out_of_range, "PMDF_CHANNEL \"" + std::string(text.substr(0, 40)) + "…\" (over 32 bytes)");
+    return error(errc::out_of_range,
+                 "PMDF_CHANNEL \"" + std::string(text.substr(0, 40)) + "…\" (over 32 bytes)");
   return std::string(text);
 }
 
@@ -112,9 +115,10 @@ result<std::string> channel_name() { return dequeueing::own_channel(); }
 
 std::optional<std::string> option(std::string_view name) {
   const auto same = [&](std::string_view other) {
-    return std::equal(name.begin(), name.end(), other.begin(), other.end(), [](unsigned char a, unsigned char b) {
-      return (a >= 'A' && a <= 'Z' ? a + 32 : a) == (b >= 'A' && b <= 'Z' ? b + 32 : b);
-    });
+    return std::equal(name.begin(), name.end(), other.begin(), other.end(),
+                      [](unsigned char a, unsigned char b) {
+                        return (a >= 'A' && a <= 'Z' ? a + 32 : a) == (b >= 'A' && b <= 'Z' ? b + 32 : b);
+                      });
   };
   if (const char* path = std::getenv("PMDF_CHANNEL_OPTION"); path != nullptr && *path != '\0') {
     std::ifstream file(path);
@@ -131,7 +135,8 @@ std::optional<std::string> option(std::string_view name) {
         return text.substr(first, text.find_last_not_of(" \t") - first + 1);
       };
       const std::string_view whole = line;
-      if (same(trim(whole.substr(start, equals - start)))) found = std::string(trim(whole.substr(equals + 1)));
+      if (same(trim(whole.substr(start, equals - start))))
+        found = std::string(trim(whole.substr(equals + 1)));
     }
     if (found) return found;
   }

@@ -2,13 +2,13 @@
 // Thread safety: every function from any thread; request_stop() from a signal handler too.
 #pragma once
 
-#include <memory>
-#include <string>
-#include <string_view>
-
 #include "config/settings.hpp"
 #include "enqueue/enqueuer.hpp"
 #include "wire/session.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
 
 namespace mta::dequeueing {
 

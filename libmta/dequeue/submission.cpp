@@ -1,21 +1,22 @@
 // mta::submission: the public face of enqueue::submission, for programs that may have a message in hand.
 #include "enqueue/submission.hpp"
 
-#include <mta/enqueue.hpp>
-#include <mta/program.hpp>
-#include <chrono>
-
 #include "base/identity.hpp"
 #include "dequeue/context.hpp"
 #include "dequeue/site.hpp"
 #include "enqueue/header.hpp"
 
+#include <mta/enqueue.hpp>
+#include <mta/program.hpp>
+
+#include <chrono>
+
 namespace mta {
 
 struct submission::impl {
   enqueue::submission inner;
-  std::string to, cc;         // for the header lines
-  std::size_t envelope = 0;   // recipients in the envelope
+  std::string to, cc;        // for the header lines
+  std::size_t envelope = 0;  // recipients in the envelope
   bool header_begun = false;
   queue::priority priority = queue::priority::normal;
   queue::time_point not_before{};
@@ -23,8 +24,9 @@ struct submission::impl {
 
   result<> begin_header() {
     if (header_begun) return {};
-    if (envelope == 0) return error(std::make_error_code(std::errc::operation_not_permitted),
-                                    "write a message that has no recipient yet");
+    if (envelope == 0)
+      return error(std::make_error_code(std::errc::operation_not_permitted),
+                   "write a message that has no recipient yet");
     header_begun = true;
     enqueue::header_completion c;
     c.host = host;
@@ -36,7 +38,8 @@ struct submission::impl {
     std::size_t at = 0;
     while (at < received.size()) {
       const auto end = std::min(received.find('\n', at), received.size());
-      if (auto added = inner.add_header_line(std::string_view(received).substr(at, end - at)); !added) return added;
+      if (auto added = inner.add_header_line(std::string_view(received).substr(at, end - at)); !added)
+        return added;
       at = end + 1;
     }
     for (const auto& [name, list] : {std::pair("To: ", &to), std::pair("Cc: ", &cc)})
@@ -83,17 +86,27 @@ result<submission> submission::start(std::string_view from, const submission_opt
   }
   auto inner = (*enqueuer)->start(from, o);
   if (!inner) return inner.error();
-  auto made = std::make_unique<impl>(impl{std::move(*inner), {}, {}, 0, false, priority, options.not_before, source,
+  auto made = std::make_unique<impl>(impl{std::move(*inner),
+                                          {},
+                                          {},
+                                          0,
+                                          false,
+                                          priority,
+                                          options.not_before,
+                                          source,
                                           (*enqueuer)->settings()->host});
   return submission(std::move(made));
 }
 
 result<> submission::add(std::string_view address, const recipient_options& options) {
-  if (!impl_) return error(std::make_error_code(std::errc::operation_not_permitted), "add a recipient to a finished message");
+  if (!impl_)
+    return error(std::make_error_code(std::errc::operation_not_permitted),
+                 "add a recipient to a finished message");
   const bool in_envelope = options.role == recipient_role::envelope || options.role == recipient_role::to ||
                            options.role == recipient_role::cc || options.role == recipient_role::bcc;
   if (impl_->header_begun)
-    return error(std::make_error_code(std::errc::operation_not_permitted), "add a recipient after the first write");
+    return error(std::make_error_code(std::errc::operation_not_permitted),
+                 "add a recipient after the first write");
   if (in_envelope) {
     enqueue::recipient_options o;
     o.original = options.original;
@@ -119,26 +132,30 @@ result<> submission::add(std::string_view address, const recipient_options& opti
 }
 
 result<> submission::write(std::string_view bytes) {
-  if (!impl_) return error(std::make_error_code(std::errc::operation_not_permitted), "write to a finished message");
+  if (!impl_)
+    return error(std::make_error_code(std::errc::operation_not_permitted), "write to a finished message");
   if (auto begun = impl_->begin_header(); !begun) return begun;
   return impl_->inner.write(bytes);
 }
 
 result<> submission::write_line(std::string_view line) {
-  if (!impl_) return error(std::make_error_code(std::errc::operation_not_permitted), "write to a finished message");
+  if (!impl_)
+    return error(std::make_error_code(std::errc::operation_not_permitted), "write to a finished message");
   if (auto begun = impl_->begin_header(); !begun) return begun;
   return impl_->inner.write_line(line);
 }
 
 result<> submission::copy(message& from, bool from_start) {
-  if (!impl_) return error(std::make_error_code(std::errc::operation_not_permitted), "write to a finished message");
+  if (!impl_)
+    return error(std::make_error_code(std::errc::operation_not_permitted), "write to a finished message");
   if (auto begun = impl_->begin_header(); !begun) return begun;
   if (from_start) from.rewind();
   return from.internal().rest([this](std::string_view part) { return impl_->inner.write(part); });
 }
 
 result<std::vector<std::string>> submission::finish() {
-  if (!impl_) return error(std::make_error_code(std::errc::operation_not_permitted), "finish a message twice");
+  if (!impl_)
+    return error(std::make_error_code(std::errc::operation_not_permitted), "finish a message twice");
   const std::unique_ptr<impl> mine = std::move(impl_);
   if (mine->envelope == 0 || !mine->header_begun)
     return error(errc::out_of_range, mine->envelope == 0 ? "submit a message without recipients"

@@ -1,0 +1,41 @@
+// What mta_nq_t and mta_dq_t point to.
+// Thread safety: `in_use` is held for the length of each call (status.hpp, use).
+#pragma once
+
+#include "sdk/status.hpp"
+
+#include <mta/dequeue.hpp>
+#include <mta/enqueue.hpp>
+
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace mta::sdk {
+
+struct dequeue_context {
+  static constexpr unsigned live = 0x64715EA1;
+  unsigned magic = 0;
+  std::mutex in_use;
+  mta::message* message = nullptr;
+  std::size_t next = 0;   // recipient
+  bool end_seen = false;  // MTA_EOF was returned: content may be read
+  bool finished = false;
+};
+
+struct enqueue_context {
+  static constexpr unsigned live = 0x6E715EA1;
+  unsigned magic = 0;
+  std::mutex in_use;
+  std::optional<mta::submission> submission;
+  std::string channel, from, envelope_id, error_text;
+  std::size_t delivery_flags = 0, notify_flags = 0, fragment_blocks = 0, fragment_lines = 0, expand_limit = 0;
+  bool sort = true, expand_aliases = true;
+  std::size_t recipients = 0;
+  bool written = false;
+};
+
+context_pool<dequeue_context>& dequeue_contexts();
+context_pool<enqueue_context>& enqueue_contexts();
+
+}  // namespace mta::sdk

@@ -1,0 +1,78 @@
+// Status codes, and contexts that can be recognised.
+// Thread safety: any thread; mtaErrno() is the calling thread's own.
+#pragma once
+
+#include "base/error.hpp"
+
+#include <mtasdk.h>
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace mta::sdk {
+
+/// Saves an error status for mtaErrno() and returns it; MTA_OK is returned and not saved.
+int status(int code) noexcept;
+/// The status for an error; `otherwise` where none fits better.
+int status_of(const error&, int otherwise) noexcept;
+
+/// Contexts of one kind. They are never freed but used again, the longest unused first, so that a stale
+/// pointer is recognised instead of followed.
+template <class Context>
+class context_pool {
+ public:
+  Context* acquire() {
+    const std::scoped_lock guard(mutex_);
+    Context* c = nullptr;
+    if (free_.size() > 16) {
+      c = free_.front();
+      free_.pop_front();
+    } else {
+      c = all_.emplace_back(std::make_unique<Context>()).get();
+    }
+    c->magic = Context::live;
+    return c;
+  }
+  void release(Context* c) {
+    const std::scoped_lock guard(mutex_);
+    c->magic = 0;
+    free_.push_back(c);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Context>> all_;
+  std::deque<Context*> free_;
+};
+
+/// One call's use of a context: valid, and nobody else's at the moment.
+template <class Context>
+class use {
+ public:
+  explicit use(void* pointer) : context_(static_cast<Context*>(pointer)) {
+    if (context_ == nullptr || context_->magic != Context::live) {
+      code_ = MTA_BADARGS;
+      context_ = nullptr;
+    } else if (!context_->in_use.try_lock()) {
+      code_ = MTA_THREAD;
+      context_ = nullptr;
+    }
+  }
+  ~use() {
+    if (context_ != nullptr) context_->in_use.unlock();
+  }
+  use(const use&) = delete;
+  use& operator=(const use&) = delete;
+  explicit operator bool() const noexcept { return context_ != nullptr; }
+  int code() const noexcept { return code_; }
+  Context* operator->() const noexcept { return context_; }
+  Context& operator*() const noexcept { return *context_; }
+
+ private:
+  Context* context_;
+  int code_ = MTA_OK;
+};
+
+}  // namespace mta::sdk

@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -301,7 +301,8 @@ ending run(const job& j, const input_file& input) {
   child_output.close();
 
   output_tail tail;
-  descriptor process(::pidfd_open(pid, 0));
+  descriptor process(
+      static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));  // glibc 2.36 declares it for C only
   auto until = steady_clock::now() + j.time_limit;
   bool in_time = process.get() >= 0 && watch(process.get(), output.get(), tail, until);
   if (!in_time) {

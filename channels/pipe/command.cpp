@@ -179,9 +179,7 @@ bool watch(int process, int output, output_tail& tail, steady_clock::time_point 
   }
 }
 
-ending deferral(std::string reason) {
-  return {verdict::deferred, std::move(reason)};
-}
+ending deferral(std::string reason) { return {verdict::deferred, std::move(reason)}; }
 
 }  // namespace
 
@@ -218,8 +216,10 @@ mta::result<std::vector<std::string>> substitute(const std::vector<std::string>&
   const std::pair<std::string_view, const std::string*> names[] = {
       {"sender", &s.sender}, {"recipient", &s.recipient}, {"channel", &s.channel}, {"id", &s.id}};
   std::vector<std::string> made;
-  auto add = [&](std::string word) -> mta::result<> {
-    if (word.starts_with('-'))
+  auto add = [&](std::string word, bool from_address) -> mta::result<> {
+    if (word.find('\0') != std::string::npos)
+      return mta::error(mta::errc::rejected, "an address holds a NUL, which no argument can");
+    if (from_address && word.starts_with('-'))
       return mta::error(mta::errc::rejected, "the command would take \"" + word + "\" for an option");
     made.push_back(std::move(word));
     return {};
@@ -227,7 +227,7 @@ mta::result<std::vector<std::string>> substitute(const std::vector<std::string>&
   for (const std::string& word : words) {
     if (word == "${recipients}") {
       for (const std::string& recipient : s.recipients)
-        if (auto r = add(recipient); !r) return r.error();
+        if (auto r = add(recipient, true); !r) return r.error();
       continue;
     }
     std::string filled;
@@ -246,11 +246,7 @@ mta::result<std::vector<std::string>> substitute(const std::vector<std::string>&
       filled += *found->second;
       i = end + 1;
     }
-    if (word.starts_with("${")) {
-      if (auto r = add(std::move(filled)); !r) return r.error();
-    } else {
-      made.push_back(std::move(filled));
-    }
+    if (auto r = add(std::move(filled), word.starts_with("${")); !r) return r.error();
   }
   return made;
 }

@@ -42,9 +42,9 @@ struct submission_options {
   /// Copy all per-message envelope fields (envelope id, flags, …) from a message in hand: intermediate
   /// channels.
   const message* like = nullptr;
-  std::string_view envelope_id;
+  std::string_view envelope_id{};
   std::uint32_t delivery_flags = 0;
-  std::optional<notify_flags> notify;  ///< for recipients that set none
+  std::optional<notify_flags> notify{};  ///< for recipients that set none
   message_priority priority = message_priority::normal;
   std::chrono::sys_time<std::chrono::milliseconds> not_before{};  ///< epoch: at once
   std::uint64_t fragment_blocks = 0, fragment_lines = 0;          ///< 0: no limit
@@ -55,9 +55,9 @@ struct recipient_options {
   recipient_role role = recipient_role::envelope;
   const recipient* like =
       nullptr;                ///< copy the per-recipient fields from this recipient of a message in hand
-  std::string_view original;  ///< ORCPT, bare address
+  std::string_view original{};  ///< ORCPT, bare address
   std::uint32_t delivery_flags = 0;
-  std::optional<notify_flags> notify;
+  std::optional<notify_flags> notify{};
 };
 
 /// One message being submitted.

@@ -1,7 +1,7 @@
 // What the storm's programs agree on: the shared log, and message bodies that can be told from torn ones.
 //
-// The log is one file that everybody appends to, a whole event per write(2), so that its order is the order of events
-// and a killed process leaves whole lines:
+// The log is one file that everybody appends to, a whole event per write(2), so that its order is the order
+// of events and a killed process leaves whole lines:
 //   A id recipients          acknowledged: the enqueuer was told that it is queued
 //   B id recipient pid       process_message was entered with this recipient
 //   D id recipient pid       it is about to be deferred
@@ -9,20 +9,20 @@
 //   X what                   something that must not happen
 #pragma once
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 
 namespace storm {
 
 class event_log {
  public:
-  explicit event_log(const char* path) : descriptor_(::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {
+  explicit event_log(const char* path)
+      : descriptor_(::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {
     if (descriptor_ < 0) {
       std::perror(path);
       std::_Exit(2);

@@ -1,6 +1,8 @@
-// storm_enqueuer PREFIX THREADS MESSAGES_PER_SECOND: enqueues messages from several threads until it is told to stop
-// (SIGTERM) or killed. Each acknowledged one is written to the log ($STORM_LOG, see record.hpp) after mtaEnqueueFinish()
-// has returned MTA_OK, so what is in the log must be delivered, whatever happens to whom.
+// storm_enqueuer PREFIX THREADS MESSAGES_PER_SECOND: enqueues messages from several threads until it is told
+// to stop (SIGTERM) or killed. Each acknowledged one is written to the log ($STORM_LOG, see record.hpp) after
+// mtaEnqueueFinish() has returned MTA_OK, so what is in the log must be delivered, whatever happens to whom.
+#include "record.hpp"
+
 #include <mtasdk.h>
 
 #include <atomic>
@@ -14,14 +16,13 @@
 #include <thread>
 #include <vector>
 
-#include "record.hpp"
-
 namespace {
 
 std::atomic<bool> stopping{false};
 
 // Returns the routine that failed, or nullptr.
-const char* enqueue(const std::string& id, unsigned recipients, unsigned lines, const char* domain, int& status) {
+const char* enqueue(const std::string& id, unsigned recipients, unsigned lines, const char* domain,
+                    int& status) {
   mta_nq_t* message = nullptr;
   if ((status = mtaEnqueueStart(&message, "storm@sender.example", 0, 0)) != MTA_OK) return "mtaEnqueueStart";
   for (unsigned i = 0; i < recipients; ++i) {
@@ -32,10 +33,11 @@ const char* enqueue(const std::string& id, unsigned recipients, unsigned lines, 
     }
   }
   std::string count = std::to_string(lines);
-  status = mtaEnqueueWriteLine(message, "X-Storm: ", 0, id.data(), id.size(), " ", static_cast<size_t>(0), count.data(),
-                               count.size(), nullptr);
+  status = mtaEnqueueWriteLine(message, "X-Storm: ", 0, id.data(), id.size(), " ", static_cast<size_t>(0),
+                               count.data(), count.size(), nullptr);
   if (status == MTA_OK)
-    status = mtaEnqueueWrite(message, "From: <storm@sender.example>\nDate: Sat, 21 Nov 2026 01:02:03 +0000\n\n", 0, nullptr);
+    status = mtaEnqueueWrite(
+        message, "From: <storm@sender.example>\nDate: Sat, 21 Nov 2026 01:02:03 +0000\n\n", 0, nullptr);
   for (unsigned i = 0; status == MTA_OK && i < lines; ++i) {
     std::string line = storm::body_line(id, i);
     status = mtaEnqueueWriteLine(message, line.data(), line.size(), nullptr);

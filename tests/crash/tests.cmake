@@ -11,5 +11,6 @@ file(GLOB crash_scripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/crash/*.py
 foreach(script IN LISTS crash_scripts)
   get_filename_component(name ${script} NAME_WE)
   add_test(NAME crash_${name} COMMAND python3 ${script})
-  set_tests_properties(crash_${name} PROPERTIES TIMEOUT 900 ENVIRONMENT JOBCTL_BUILD=${PROJECT_BINARY_DIR})
+  set_tests_properties(crash_${name} PROPERTIES TIMEOUT 900
+  ENVIRONMENT "JOBCTL_BUILD=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
 endforeach()

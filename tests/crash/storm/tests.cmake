@@ -7,4 +7,5 @@ foreach(name storm_enqueuer storm_recorder)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin)
 endforeach()
 add_test(NAME crash_storm COMMAND python3 ${storm}/storm.py)
-set_tests_properties(crash_storm PROPERTIES TIMEOUT 900 ENVIRONMENT JOBCTL_BUILD=${PROJECT_BINARY_DIR})
+set_tests_properties(crash_storm PROPERTIES TIMEOUT 900
+  ENVIRONMENT "JOBCTL_BUILD=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")

@@ -26,7 +26,56 @@ BUILD = os.environ.get("JOBCTL_BUILD") or os.path.abspath(
 JOBCTL = os.path.join(BUILD, "jobctl", "jobctl")
 CHANNELS = os.path.join(BUILD, "channels", "bin")
 PROGRAMS = os.path.join(BUILD, "tests", "bin")
+GENERATOR = os.path.join(BUILD, "tests", "generate_messages")
 PATIENCE = float(os.environ.get("JOBCTL_TEST_PATIENCE", "60"))  # seconds; sanitizer builds are slow
+
+# One channel of each program; retries only when a test asks for them.
+CONF = """\
+[jobctl]
+host = e2e.example
+
+[queue]
+reserve = 1M
+
+[controller]
+stop_timeout = 30s
+relaunch = 200ms 2s
+
+[channel maildir]
+program = {channels}/maildir
+backoff = 1h
+threaddepth = 10
+option.trace = no
+
+[channel bitbucket]
+program = {channels}/bitbucket
+backoff = 1h
+
+[channel loopback]
+program = {channels}/loopback
+backoff = 1h
+
+[channel pipe]
+program = {channels}/pipe
+backoff = 1h
+option.command = /bin/true
+
+[channel moody]
+program = {programs}/moody
+backoff = 1h
+option.mood = {root}/mood
+option.journal = {root}/journal
+
+[routes]
+mail.example = maildir
+bits.example = bitbucket
+pipe.example = pipe
+moody.example = moody
+loop.example = loopback
+
+[routes from loopback]
+loop.example = maildir
+"""
 
 
 def wait_for(what, condition, seconds=None):

@@ -33,13 +33,18 @@ PATIENCE = float(os.environ.get("JOBCTL_TEST_PATIENCE", "60"))  # seconds; sanit
 CONF = """\
 [jobctl]
 host = e2e.example
+builtin = no
+stop_timeout = 30s
+relaunch_first = 200ms
+relaunch_last = 2s
 
 [queue]
 reserve = 1M
+sync_interval = 1s
 
-[controller]
-stop_timeout = 30s
-relaunch = 200ms 2s
+[dequeue]
+retry_interval = 1s
+max_attempts = 5
 
 [channel maildir]
 program = {channels}/maildir
@@ -167,8 +172,9 @@ class Site:
         return self.jobctl("submit", "-i", "-f", message.sender, "--", *message.recipients, stdin=message.content,
                            check=check)
 
-    def json(self, *arguments):
-        return json.loads(self.jobctl(*arguments, "--json").stdout)
+    def ls(self, *filters):
+        """Rows of `jobctl ls --json`, one dictionary a message."""
+        return [json.loads(row) for row in self.jobctl("ls", *filters, "--json").stdout.splitlines()]
 
     # --- what can be seen -----------------------------------------------------------------------------------------------
     def channels(self):
@@ -176,7 +182,7 @@ class Site:
         done = self.jobctl("summary", "--json", check=False)
         if done.returncode != 0:
             return {}
-        return {c["name"]: c for c in json.loads(done.stdout)["channels"]}
+        return {c["channel"]: c for c in json.loads(done.stdout)["channels"]}
 
     def figures(self, channel):
         return self.channels().get(channel, {})

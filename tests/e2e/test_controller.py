@@ -122,7 +122,7 @@ class Controller(unittest.TestCase):
 
     def test_a_stopped_channel_keeps_its_mail(self):
         self.site.start()
-        self.site.jobctl("stop", "maildir")
+        self.site.jobctl("stop", "--channel", "maildir")
         self.submit("mail.example", 3)
         wait_for("the mail to wait", lambda: self.site.figures("maildir").get("ready") == 3)
         self.assertEqual([], self.site.mailbox("user0@mail.example"))

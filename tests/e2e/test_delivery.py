@@ -158,7 +158,7 @@ class Pipe(unittest.TestCase):
             site.start()
             site.submit(message("ann@pipe.example"))
             wait_for("the hold", lambda: site.figures("pipe").get("held") == 1)
-            listed = site.json("ls")["messages"]
+            listed = site.ls()
             self.assertEqual(1, len(listed))
             shown = site.jobctl("show", listed[0]["id"]).stdout.decode()
             self.assertIn("no such user here", shown)

@@ -70,7 +70,7 @@ class Programs(unittest.TestCase):
         self.site.kill()
         self.site.start()
         wait_for("the message to be found", lambda: self.figures("deferred") == 1)
-        row = self.site.json("ls")["messages"][0]
+        row = self.site.ls()[0]
         self.assertEqual(1, row["attempts"])
         self.mood("deliver")
         self.site.jobctl("run", "moody")
@@ -81,7 +81,7 @@ class Programs(unittest.TestCase):
         self.site.start()
         self.submit()
         wait_for("the hold", lambda: self.figures("held") == 1)
-        row = self.site.json("ls")["messages"][0]
+        row = self.site.ls()[0]
         self.assertEqual("held", row["state"])
         self.assertIn("the mood is to fail", self.site.jobctl("show", row["id"]).stdout.decode())
 

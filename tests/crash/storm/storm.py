@@ -27,16 +27,16 @@ from site_under_test import JOBCTL, PROGRAMS, Site, wait_for  # noqa: E402
 CONF = """\
 [jobctl]
 host = storm.example
+builtin = no
+stop_timeout = 10s
+relaunch_first = 50ms
+relaunch_last = 200ms
 
 [queue]
 reserve = 1M
 sync_interval = 5s
 
-[controller]
-relaunch = 50ms 200ms
-stop_timeout = 10s
-
-[pool DEFAULT]
+[pool default]
 job_limit = 8
 
 [channel one]

@@ -15,8 +15,7 @@ constexpr std::uint32_t max_capacity = 1u << 20;
 constexpr std::int64_t max_time = (std::int64_t{1} << 48) - 1;
 constexpr std::size_t key_size = 12;  // file, generation
 
-// --- encoding
-// --------------------------------------------------------------------------------------------------------
+// --- encoding ---
 
 template <class T>
 void put(std::string& out, T value) {
@@ -99,8 +98,7 @@ std::size_t put_groups(std::string& out, const open_frame& f, std::span<const Me
   return i;
 }
 
-// --- decoding
-// --------------------------------------------------------------------------------------------------------
+// --- decoding ---
 
 /// Reads from a frame's body. After the first failure it only returns zeros and stays at the end, so that a
 /// decoder checks once, at its end (and before it loops over a count).
@@ -245,8 +243,7 @@ static_assert(sizeof(held_message) == sizeof(message_id));
 
 }  // namespace
 
-// --- program → controller
-// --------------------------------------------------------------------------------------------
+// --- program → controller ---
 
 void append(std::string& out, const hello& m) {
   open_frame f(out, frame_type::hello);
@@ -423,8 +420,7 @@ result<> decode(const frame& f, sync& m) {
   return in.finish();
 }
 
-// --- controller → program
-// --------------------------------------------------------------------------------------------
+// --- controller → program ---
 
 void append(std::string& out, const welcome& m) {
   open_frame f(out, frame_type::welcome);

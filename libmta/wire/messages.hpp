@@ -106,7 +106,15 @@ struct ask {
   std::uint32_t more = 0;
 };
 
-enum class outcome : std::uint8_t { finished = 0, deferred = 1, released = 2, locked = 3, gone = 4, bad = 5, held = 6 };
+enum class outcome : std::uint8_t {
+  finished = 0,
+  deferred = 1,
+  released = 2,
+  locked = 3,
+  gone = 4,
+  bad = 5,
+  held = 6
+};
 
 /// jobctl::message_result
 struct message_result {

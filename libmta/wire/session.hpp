@@ -71,8 +71,7 @@ class session {
   session(const session&) = delete;
   session& operator=(const session&) = delete;
 
-  // --- messages
-  // --------------------------------------------------------------------------------------------------
+  // --- messages ---
   /// More messages may be sent to us: `more` beyond what was allowed so far. Sent with the next batch, or
   /// before waiting. What is allowed and held together is bounded by max_in_hand; the excess is ignored.
   void give_credit(std::uint32_t more);
@@ -88,8 +87,7 @@ class session {
   /// connection).
   result<> flush();
 
-  // --- questions
-  // -------------------------------------------------------------------------------------------------
+  // --- questions ---
   /// How much is there to do? `running`: threads that run at present. Waits at most `timeout`, and through a
   /// reconnection within it. Errors: timed_out, disconnected, cancelled (stop requested or interrupted), as
   /// take().
@@ -98,8 +96,7 @@ class session {
   result<std::uint64_t> pending(std::chrono::milliseconds timeout);
   result<std::uint32_t> threads_needed(std::uint32_t running, std::chrono::milliseconds timeout);
 
-  // --- waiting
-  // ---------------------------------------------------------------------------------------------------
+  // --- waiting ---
   enum class woken : std::uint8_t {
     deadline,
     stop,         ///< a stop was requested
@@ -123,8 +120,7 @@ class session {
   /// in hand goes back to the controller with the connection.
   void close();
 
-  // --- answers without waiting
-  // -----------------------------------------------------------------------------------
+  // --- answers without waiting ---
   bool connected() const;
   /// Set once the session has failed for good; success otherwise.
   error why() const;

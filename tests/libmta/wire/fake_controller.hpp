@@ -98,9 +98,11 @@ class program_connection {
 class fake_controller {
  public:
   fake_controller() { listen(); }
+  /// Listens as `path`.
+  explicit fake_controller(std::string path) : path_(std::move(path)) { listen(); }
   ~fake_controller() { stop_listening(); }
 
-  std::string path() const { return directory_.path() + "/jobctl.sock"; }
+  const std::string& path() const { return path_; }
 
   void listen() {
     fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -143,6 +145,7 @@ class fake_controller {
 
  private:
   temporary_directory directory_;
+  std::string path_ = directory_.path() + "/jobctl.sock";
   int fd_ = -1;
 };
 

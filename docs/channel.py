@@ -55,7 +55,7 @@ def xxh3(data, seed=0):
 
 # --- the queue -------------------------------------------------------------------------------------------------------
 
-FINISHED, DEFERRED, RELEASED, LOCKED, GONE, BAD = range(6)  # outcomes, of the protocol
+FINISHED, DEFERRED, RELEASED, LOCKED, GONE, BAD, HELD = range(7)  # outcomes, of the protocol
 PHASE_FINISHED, PHASE_DEFERRED, PHASE_HELD = 3, 1, 2  # states, of the queue format
 
 
@@ -124,7 +124,7 @@ class MessageFile:
         if phase >= PHASE_FINISHED:
             return GONE, 0
         if phase == PHASE_HELD:
-            return LOCKED, 0
+            return HELD, 0
 
         header = os.pread(self.fd, 64, record)
         if header[:4] != b"MREC" or u64(header, 56) != xxh3(header[:56], seed):

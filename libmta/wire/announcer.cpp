@@ -36,7 +36,7 @@ struct announcer::impl {
 
   void send_collected(std::unique_lock<std::mutex>&);
   result<> deliver(std::string_view frames);
-  result<> connect();
+  result<> connect(std::string_view frames);
   result<> refusal();
   error refused_because(std::string_view why) const {
     return {errc::rejected,
@@ -84,7 +84,9 @@ void announcer::impl::owe(std::string_view channel, file_key file, std::uint32_t
   if (owed.size() < most_owed) owed.push_back({std::string(channel), file, capacity, complete});
 }
 
-result<> announcer::impl::connect() {
+/// HELLO and the first frames in one piece: the controller gets both, even if we are gone when it says
+/// WELCOME.
+result<> announcer::impl::connect(std::string_view frames) {
   auto s = unix_socket::connect(options.socket_path);
   if (!s) return s.error();
   socket = std::move(*s);
@@ -94,8 +96,8 @@ result<> announcer::impl::connect() {
   h.pid = static_cast<std::uint32_t>(::getpid());
   out.clear();
   append(out, h);
+  out += frames;
   connected_now = true;
-  // A fresh socket has room for this.
   return socket.send_all(out, clock::now() + options.effort, calls);
 }
 
@@ -120,15 +122,9 @@ result<> announcer::impl::refusal() {
 /// been written: the connection is given up, so that a frame cut short ends with it.
 result<> announcer::impl::deliver(std::string_view frames) {
   const bool fresh = !socket;
-  if (fresh) {
-    if (auto ok = connect(); !ok) {
-      socket = {};
-      return ok;
-    }
-  }
-  auto ok = socket.send_all(frames, clock::now() + options.effort, calls);
+  auto ok = fresh ? connect(frames) : socket.send_all(frames, clock::now() + options.effort, calls);
   if (ok) return ok;
-  const result<> refused = refusal();
+  const result<> refused = socket ? refusal() : result<>();
   socket = {};
   if (!refused) return refused;
   // The controller was restarted since: whatever it had not read, it finds when it starts. Once more with the

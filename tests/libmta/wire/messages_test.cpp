@@ -83,7 +83,8 @@ wire::queued some_queued() {
 wire::results some_results() {
   return {{{id(1, 1, 5), wire::outcome::finished, {}},
            {id(1, 1, 6), wire::outcome::deferred, at(123'456)},
-           {id(9, 1, 0), wire::outcome::bad, {}}}};
+           {id(9, 1, 0), wire::outcome::held, {}},
+           {id(9, 1, 1), wire::outcome::bad, {}}}};
 }
 
 wire::lease some_lease() {

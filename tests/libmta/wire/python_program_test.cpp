@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(it_respects_locks_holds_finished_recipients_and_generations
   BOOST_REQUIRE((*g)->try_lock(messages[1].id.slot).value());
   BOOST_REQUIRE((*g)->change_state(messages[1].id.slot, s));
   BOOST_REQUIRE((*g)->unlock(messages[1].id.slot));
-  BOOST_CHECK(process(messages[1].id).outcome == wire::outcome::locked);
+  BOOST_CHECK(process(messages[1].id).outcome == wire::outcome::held);
 
   auto other = messages[1].id;
   other.generation += 1;

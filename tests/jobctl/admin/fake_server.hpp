@@ -188,6 +188,15 @@ class listening_server {
     done.get_future().get();
   }
 
+  template <class... Arguments>
+  void add_messages(const Arguments&... arguments) {
+    on_loop([&] { server.add_messages(arguments...); });
+  }
+  std::size_t stops() {
+    std::size_t count = 0;
+    on_loop([&] { count = server.stops.size(); });
+    return count;
+  }
   void close() {
     on_loop([this] { http_->close(); });
   }
@@ -199,7 +208,7 @@ class listening_server {
   const std::string& root() const { return server.settings().root; }
   std::string socket() const { return server.settings().api_socket(); }
 
-  fake_server server;  ///< before the first request, or in on_loop()
+  fake_server server;  ///< to be changed in on_loop()
 
  private:
   boost::asio::io_context io_{1};

@@ -36,8 +36,8 @@ struct running_site {
 BOOST_FIXTURE_TEST_SUITE(commands, running_site)
 
 BOOST_AUTO_TEST_CASE(summary_is_a_table_with_totals) {
-  site.server.add_messages("maildir", 5);
-  site.server.add_messages("fax", 3, phase::deferred);
+  site.add_messages("maildir", 5);
+  site.add_messages("fax", 3, phase::deferred);
   const auto r = run({"summary"});
   BOOST_TEST(r.status == 0, r.err);
   BOOST_TEST(lines_in(r.out) == 5u);
@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(summary_is_a_table_with_totals) {
 }
 
 BOOST_AUTO_TEST_CASE(ls_is_limited_and_says_how_to_go_on) {
-  site.server.add_messages("maildir", 250);
+  site.add_messages("maildir", 250);
   const auto first = run({"ls"});
   BOOST_TEST(first.status == 0);
   BOOST_TEST(lines_in(first.out) == 101u);
@@ -63,8 +63,8 @@ BOOST_AUTO_TEST_CASE(ls_is_limited_and_says_how_to_go_on) {
 }
 
 BOOST_AUTO_TEST_CASE(ls_all_lists_each_message_once) {
-  site.server.add_messages("maildir", 2500);
-  site.server.add_messages("fax", 700, phase::deferred);
+  site.add_messages("maildir", 2500);
+  site.add_messages("fax", 700, phase::deferred);
   const auto all = run({"ls", "--all", "--json"});
   BOOST_TEST(all.status == 0, all.err);
   BOOST_TEST(all.err == "");
@@ -79,8 +79,8 @@ BOOST_AUTO_TEST_CASE(ls_all_lists_each_message_once) {
 }
 
 BOOST_AUTO_TEST_CASE(ls_filters_are_passed_on) {
-  site.server.add_messages("maildir", 5, phase::queued, "a&b=c.example");
-  site.server.add_messages("fax", 3, phase::deferred, "x.b.example", ::jobctl::priority::urgent);
+  site.add_messages("maildir", 5, phase::queued, "a&b=c.example");
+  site.add_messages("fax", 3, phase::deferred, "x.b.example", ::jobctl::priority::urgent);
   const auto count = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"ls", "--json"});
     const auto r = run(arguments);
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(ls_tells_what_is_wrong_with_a_filter) {
 }
 
 BOOST_AUTO_TEST_CASE(ls_warns_while_the_queue_is_being_read) {
-  site.server.scan_complete = false;
+  site.on_loop([&] { site.server.scan_complete = false; });
   BOOST_TEST(contains(run({"ls"}).err, "still reading the queue"));
   BOOST_TEST(contains(run({"summary"}).out, "still reading the queue"));
 }
@@ -164,14 +164,14 @@ BOOST_AUTO_TEST_CASE(show_of_what_is_not_there_fails) {
 }
 
 BOOST_AUTO_TEST_CASE(run_makes_due_and_reports) {
-  site.server.add_messages("fax", 3, phase::deferred);
+  site.add_messages("fax", 3, phase::deferred);
   const auto r = run({"run", "fax", "sms"});
   BOOST_TEST(r.status == 0, r.err);
   BOOST_TEST(r.out == "fax: 3 deferred messages are due now\nsms: 0 deferred messages are due now\n");
 }
 
 BOOST_AUTO_TEST_CASE(one_unknown_channel_means_that_nothing_is_changed) {
-  site.server.add_messages("fax", 3, phase::deferred);
+  site.add_messages("fax", 3, phase::deferred);
   const auto r = run({"run", "fax", "smss"});
   BOOST_TEST(r.status == 1);
   BOOST_TEST(r.out == "");
@@ -192,9 +192,9 @@ BOOST_AUTO_TEST_CASE(channels_are_stopped_and_started) {
 
 BOOST_AUTO_TEST_CASE(reload_prints_changes_or_problems) {
   BOOST_TEST(run({"reload"}).out == "nothing changed\n");
-  site.server.next_reload = {true, {"channel fax: maxjobs"}};
+  site.on_loop([&] { site.server.next_reload = {true, {"channel fax: maxjobs"}}; });
   BOOST_TEST(run({"reload"}).out == "channel fax: maxjobs\n");
-  site.server.next_reload = {false, {"jobctl.conf:3: a", "jobctl.conf:9: b"}};
+  site.on_loop([&] { site.server.next_reload = {false, {"jobctl.conf:3: a", "jobctl.conf:9: b"}}; });
   const auto refused = run({"reload"});
   BOOST_TEST(refused.status == 78);
   BOOST_TEST(refused.out == "");
@@ -207,13 +207,13 @@ BOOST_AUTO_TEST_CASE(stop_gives_up_waiting_when_the_time_is_over) {
   const auto r = run({"stop", "--timeout", "0"});
   BOOST_TEST(r.status == 75);
   BOOST_TEST(contains(r.err, "still stopping"));
-  BOOST_TEST(site.server.stops.size() == 1u);
+  BOOST_TEST(site.stops() == 1u);
   run({"stop", "--now", "--timeout", "0"});
-  BOOST_TEST(site.server.stops.size() == 3u);
+  BOOST_TEST(site.stops() == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(output_that_cannot_be_written_is_an_error) {
-  site.server.add_messages("maildir", 2000);
+  site.add_messages("maildir", 2000);
   test::input_file in("");
   test::output_file err;
   std::FILE* full = std::fopen("/dev/full", "w");

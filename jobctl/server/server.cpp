@@ -232,7 +232,6 @@ struct server::impl {
     if (!pid) {
       const auto why = pid.error().message();
       ++counters.launch_failures;
-      log(log_level::error, "channel {}: its program cannot be started: {}", name, why);
       remember_end({a.job, a.channel, 0, at, at, false, "cannot be started: " + why});
       core.launch_failed(at, a.job, why);
       return;
@@ -256,8 +255,7 @@ struct server::impl {
     const bool clean = clean_status(wait_status);
     const auto words = describe_status(wait_status);
     if (!clean) ++counters.unclean_exits;
-    log(clean ? log_level::info : log_level::warning, "channel {}: program (process {}) {}",
-        core.channel_name(job.channel), pid, words);
+    log(log_level::info, "channel {}: program (process {}) {}", core.channel_name(job.channel), pid, words);
     remember_end({job.job, job.channel, pid, job.started, now(), clean, words});
     core.job_exited(now(), job.job, clean, words);
     after_events();

@@ -1,0 +1,190 @@
+// The queue directories and the index: what appears, vanishes, is damaged, is finished with.
+#include "queue/format.hpp"
+#include "site_fixture.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace test;
+
+namespace {
+
+struct queue_fixture : site_fixture {
+  queue_fixture() { until_indexed(); }
+
+  std::string file_of(const queue::message_id& id) { return server->store().path("x", id.file); }
+
+  // Takes and finishes every message of the channel; returns when the controller knows.
+  void finish(const std::vector<queue::message_id>& ids) {
+    auto& p = channel_program();
+    p.send(wire::ask{static_cast<std::uint32_t>(ids.size())});
+    std::size_t seen = 0;
+    while (seen < ids.size()) {
+      for (const auto& id : leased(p)) {
+        write_state(id, queue::phase::finished);
+        report(p, id, wire::outcome::finished);
+        ++seen;
+      }
+    }
+    settle(p);
+  }
+  std::vector<queue::message_id> announce(int count) {
+    std::vector<queue::message_id> ids;
+    auto& e = enqueuer();
+    for (int i = 0; i < count; ++i) {
+      ids.push_back(commit());
+      auto q = announcement(ids.back());
+      q.complete = ids.back().slot == 63;
+      e.send(q);
+    }
+    settle(e);
+    return ids;
+  }
+  void damage(const std::string& path, std::uint64_t offset) {
+    const int f = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    BOOST_REQUIRE(f >= 0);
+    const char wrong[8] = {'d', 'a', 'm', 'a', 'g', 'e', 'd', '!'};
+    BOOST_REQUIRE(::pwrite(f, wrong, sizeof wrong, static_cast<off_t>(offset)) == sizeof wrong);
+    ::close(f);
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(queue_directories, queue_fixture)
+
+BOOST_AUTO_TEST_CASE(a_message_that_nobody_announced_is_found_by_comparing) {
+  const auto id = commit();
+  server->sync();
+  auto& p = channel_program();
+  p.send(wire::ask{1});
+  BOOST_TEST((leased(p) == std::vector{id}));
+}
+
+BOOST_AUTO_TEST_CASE(a_known_file_that_has_grown_is_read_again) {
+  announce(1);
+  const auto unannounced = commit();
+  server->sync();
+  until([&] { return figures().ready == 2; }, "the second message");
+  jobctl::listed found;
+  BOOST_TEST(server->state().find(unannounced, found));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_vanished_is_forgotten) {
+  const auto ids = announce(2);
+  fs::remove(file_of(ids[0]));
+  server->sync();
+  until([&] { return server->state().message_count() == 0; }, "its messages to be forgotten");
+  BOOST_TEST(server->progress().files == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_channel_directory_that_vanished_is_noticed_too) {
+  announce(1);
+  fs::remove_all(root() + "/queue/x");
+  server->sync();
+  until([&] { return server->state().message_count() == 0; }, "its messages to be forgotten");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_without_a_valid_header_is_left_alone_and_told_once) {
+  const auto ids = announce(1);
+  const auto bad = queue::new_file_number();
+  std::ofstream(server->store().path("x", bad)) << std::string(8192, 'x');
+  server->sync();
+  until([&] { return server->progress().syncs == 1; }, "the comparison");
+  server->sync();
+  until([&] { return server->progress().syncs == 2; }, "another comparison");
+  BOOST_TEST(server->progress().damaged == 1u);
+  BOOST_TEST(server->counters().io_errors == 1u);
+  BOOST_TEST(fs::exists(server->store().path("x", bad)));
+  BOOST_TEST(figures().ready == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_entry_is_set_aside_and_its_neighbours_are_delivered) {
+  const std::vector ids{commit(), commit(), commit()};
+  writer.reset();  // while a writer has the file, an entry may be half written
+  damage(file_of(ids[1]), queue::format::entry_offset(ids[1].slot) + 16);
+  server->sync();
+  until([&] { return server->counters().set_aside == 1; }, "the entry to be set aside");
+  BOOST_TEST(fs::exists(root() + "/queue/x/.bad/" + to_string(ids[1]) + ".txt"));
+  auto& p = channel_program();
+  p.send(wire::ask{10});
+  BOOST_TEST((leased(p) == std::vector{ids[0], ids[2]}));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_program_finds_damaged_is_set_aside) {
+  const auto ids = announce(1);
+  auto& p = channel_program();
+  p.send(wire::ask{1});
+  leased(p);
+  report(p, ids[0], wire::outcome::bad);
+  until([&] { return server->counters().set_aside == 1; }, "the message to be set aside");
+  BOOST_TEST((state_on_disk(ids[0]).phase == queue::phase::bad));
+  BOOST_TEST(fs::exists(root() + "/queue/x/.bad/" + to_string(ids[0]) + ".raw"));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_is_done_with_is_reset_for_reuse) {
+  const auto ids = announce(64);
+  writer.reset();
+  finish(ids);
+  until([&] { return server->counters().files_reset + server->counters().files_removed == 1; },
+        "the file to be recycled");
+  BOOST_TEST(server->counters().files_reset == 1u);
+  const auto again = server->store().open("x", ids[0].file);
+  BOOST_REQUIRE(again);
+  BOOST_TEST((*again)->header().generation == ids[0].generation + 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_file_serves_new_messages) {
+  const auto ids = announce(64);
+  writer.reset();
+  finish(ids);
+  until([&] { return server->counters().files_reset == 1; }, "the file to be reset");
+  const auto id = commit();
+  BOOST_TEST((id.file == ids[0].file));
+  BOOST_TEST(id.generation == ids[0].generation + 1);
+  enqueuer().send(announcement(id));
+  finish({id});
+  BOOST_TEST(server->state().message_count() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_hold_is_on_disk_and_survives_a_restart) {
+  const auto ids = announce(1);
+  server->hold(ids);
+  until([&] { return server->counters().states_written == 1; }, "the state to be written");
+  BOOST_TEST((state_on_disk(ids[0]).phase == queue::phase::held));
+  BOOST_TEST((state_on_disk(ids[0]).why == queue::reason::operator_request));
+  kill_server();
+  start();
+  until_indexed();
+  BOOST_TEST(figures().held == 1u);
+  BOOST_TEST(figures().ready == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_released_message_is_due_at_once) {
+  const auto ids = announce(1);
+  server->hold(ids);
+  until([&] { return server->counters().states_written == 1; }, "the hold");
+  server->release(ids);
+  until([&] { return server->counters().states_written == 2; }, "the release");
+  auto& p = channel_program();
+  p.send(wire::ask{1});
+  BOOST_TEST((leased(p) == ids));
+  BOOST_TEST((state_on_disk(ids[0]).phase == queue::phase::queued));
+}
+
+BOOST_AUTO_TEST_CASE(a_hold_waits_for_a_message_that_somebody_else_has_in_hand) {
+  const auto ids = announce(1);
+  {
+    const auto f = server->store().open("x", ids[0].file).value();
+    BOOST_REQUIRE(f->try_lock(ids[0].slot).value());
+    server->hold(ids);
+    bool asked = false;
+    server->background([&] { boost::asio::post(*loop, [&] { asked = true; }); });
+    until([&] { return asked; }, "the pool");
+    BOOST_TEST((f->read_entry(ids[0].slot).value().state.phase == queue::phase::queued));
+  }
+  until([&] { return server->counters().states_written == 1; }, "the hold");
+  BOOST_TEST((state_on_disk(ids[0]).phase == queue::phase::held));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -25,7 +25,7 @@ std::optional<json::value> checked(const invocation& in, mta::result<admin::clie
 }  // namespace
 
 std::optional<admin::client> connect(const invocation& in, int& status) {
-  const auto site = find_site(in, status);
+  const auto site = find_running_site(in, status);
   if (!site) return {};
   auto connected = admin::client::connect(site->api_socket());
   if (connected) return std::move(*connected);

@@ -214,7 +214,7 @@ int run(const invocation& in) {
     ids.push_back(*id);
   }
   int status = success;
-  const auto site = find_site(in, status);
+  const auto site = find_running_site(in, status);
   if (!site) return status;
   bool first = true;
   for (const message_id& id : ids) {

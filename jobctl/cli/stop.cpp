@@ -80,7 +80,7 @@ int run(const invocation& in) {
   }
   if (in.has("channel") && (in.get<bool>("now") || timeout))
     return in.fail(usage, "--now and --timeout are for stopping the controller, not a channel.");
-  const auto site = find_site(in, status);
+  const auto site = find_running_site(in, status);
   if (!site) return status;
   auto controller = connect(in, status);
   if (!controller) return status;

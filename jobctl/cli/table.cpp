@@ -29,6 +29,7 @@ void table::print_row(std::FILE* out, const std::vector<std::string>& cells) con
     else
       line += cells[i];
   }
+  line.resize(line.find_last_not_of(' ') + 1);
   fmt::print(out, "{}\n", line);
 }
 

@@ -102,13 +102,19 @@ void controller::messages_found(time_point now, channel_no channel, file_key key
     ++f.live;
     ++f.seen;
     s.channels[c].bytes += entry.size;
+    // No wait is longer than the schedule's longest: such a time was written while the clock was ahead.
+    time_point due = m.due;
+    if (m.attempts > 0) {
+      const backoff_schedule& waits = s.channels[c].limits.backoff[static_cast<unsigned>(m.priority)];
+      due = std::min(due, now + *std::ranges::max_element(waits));
+    }
     if (const worker* holder = s.take_claim({key.file, key.generation, m.slot});
         holder != nullptr && holder->channel == c)
       s.put_in_hand(i, static_cast<std::uint32_t>(holder - s.workers.data()));
     else if (m.phase == phase::held)
       s.put_held(i);
-    else if (m.due > now)
-      s.put_deferred(i, m.due);
+    else if (due > now)
+      s.put_deferred(i, due);
     else
       s.put_ready(i);
   }

@@ -65,11 +65,11 @@ class world {
     restart();
     const time_point end = now_ + minutes(length_);
     traffic_end_ = end;
+    drain_end_ = end + hours(24 * 3);  // longer than a deferral written while the clock was a day ahead
     for (std::uint32_t c = 0; c < limits_.channels.size(); ++c) arrivals(c);
     after(60s, [this] { rescan(); });
     trouble();
     // Then the traffic ends, and everything that can be done must get done.
-    drain_end_ = end + hours(24 * 3);
     while (!events_.empty() && now_ < drain_end_) {
       step();
       if (totals_.events % 256 == 0) {
@@ -79,7 +79,8 @@ class world {
     }
     invariants();
     if (unfinished_ != 0)
-      fail(std::to_string(unfinished_) + " messages were never finished: " + describe_unfinished());
+      fail(std::to_string(std::chrono::duration_cast<minutes>(now_ - traffic_end_).count()) + " min after the traffic, " +
+           std::to_string(unfinished_) + " messages were never finished: " + describe_unfinished());
     return totals_;
   }
 

@@ -1,19 +1,19 @@
 /*
  * bitbucket: discards every message of its channel.
  *
- * The smallest channel program there is, in plain C, on the C interface (mtasdk.h). It keeps no state, reads no
- * options and touches no message content, so it also serves to measure what the queue itself costs.
+ * The smallest channel program there is, in plain C, on the C interface (mtasdk.h). It keeps no state, reads
+ * no options and touches no message content, so it also serves to measure what the queue itself costs.
  *
- * Exit status: 0 when the controller had nothing more to do for us, 1 when the dequeue loop could not run; the reason
- * is in the log.
+ * Exit status: 0 when the controller had nothing more to do for us, 1 when the dequeue loop could not run;
+ * the reason is in the log.
  */
 #include <mtasdk.h>
 
 /*
- * Called for each message, by several threads at once. Returning before mtaDequeueMessageFinish() has succeeded
- * leaves the message in the queue, to be tried again: so every early return below is safe.
+ * Called for each message, by several threads at once. Returning before mtaDequeueMessageFinish() has
+ * succeeded leaves the message in the queue, to be tried again: so every early return below is safe.
  */
-static int process_message(void **thread_state, void *program_state, mta_dq_t *message, const char *env_from,
+static int process_message(void** thread_state, void* program_state, mta_dq_t* message, const char* env_from,
                            size_t env_from_len) {
   int status;
 
@@ -23,8 +23,7 @@ static int process_message(void **thread_state, void *program_state, mta_dq_t *m
   (void)env_from_len;
 
   /* The recipients must be read to their end before a message can be finished. */
-  do
-    status = mtaDequeueRecipientNext(message, NULL, NULL, 0);
+  do status = mtaDequeueRecipientNext(message, NULL, NULL, 0);
   while (status == MTA_OK);
   if (status != MTA_EOF) {
     mtaLog("cannot read the recipients: %s", mtaStrError(status, 0));

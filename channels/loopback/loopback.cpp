@@ -1,4 +1,4 @@
-// loopback: takes each message out of its channel's queue and enqueues it again, unchanged. The smallest
+// loopback: takes each message out of its channel's queue and enqueues it again. The smallest
 // intermediate channel; one that changes messages would write its own lines where this one copies.
 //
 // Where the message goes next is decided by the routes for mail that this channel enqueues (`[routes from

@@ -190,13 +190,12 @@ class Site:
         return self.channels().get(channel, {})
 
     def log(self):
+        """What the controller said, and what channel programs printed."""
         text = ""
-        for name in ("serve.out", "log/jobctl.log"):
-            try:
-                with open(self.path(name), errors="replace") as f:
+        for path in [self.path("serve.out"), *sorted(glob.glob(self.path("log", "**"), recursive=True))]:
+            if os.path.isfile(path) and not path.endswith("jobctl.log"):  # the controller's is in serve.out, too
+                with open(path, errors="replace") as f:
                     text += f.read()
-            except FileNotFoundError:
-                pass
         return text
 
     def waiting(self):

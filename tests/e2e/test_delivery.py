@@ -9,8 +9,18 @@ from site_under_test import CONF, Site, wait_for
 DOMAIN = "mail.example"
 
 
+def without_trace(content):
+    """What was enqueued: less the Received: line that the enqueueing by an intermediate channel has put before it."""
+    lines = content.split(b"\n")
+    assert lines[0].startswith(b"Received: from loopback"), lines[0]
+    first = 1
+    while lines[first][:1] in (b" ", b"\t"):
+        first += 1
+    return b"\n".join(lines[first:])
+
+
 class Delivery(unittest.TestCase):
-    def deliver_all(self, domain, count, seed):
+    def deliver_all(self, domain, count, seed, taken=lambda content: content):
         """Every shape of message, to every recipient's Maildir, once, byte for byte."""
         with Site(CONF) as site:
             site.start()
@@ -23,15 +33,14 @@ class Delivery(unittest.TestCase):
             site.drain()
             self.assertGreater(len(expected), 100)
             for recipient, contents in expected.items():
-                self.assertEqual(sorted(contents), sorted(site.mailbox(recipient)), recipient)
+                self.assertEqual(sorted(contents), sorted(map(taken, site.mailbox(recipient))), recipient)
                 self.assertEqual([], site.mailbox(recipient, "tmp"))
-            return site.log()
 
     def test_every_shape_arrives_byte_for_byte(self):
         self.deliver_all("mail.example", 42, seed=11)
 
     def test_through_loopback_it_still_arrives_byte_for_byte(self):
-        self.deliver_all("loop.example", 28, seed=12)
+        self.deliver_all("loop.example", 28, seed=12, taken=without_trace)
 
     def test_more_recipients_than_a_message_record_holds(self):
         with Site(CONF) as site:
@@ -48,8 +57,9 @@ class Delivery(unittest.TestCase):
             m = message(f"ann@{DOMAIN}", "bob@bits.example", "cid@loop.example", "dan@MAIL.Example")
             site.submit(m)
             site.drain()
-            for recipient in ("ann@mail.example", "cid@loop.example", "dan@mail.example"):
+            for recipient in ("ann@mail.example", "dan@mail.example"):
                 self.assertEqual([m.stored()], site.mailbox(recipient), recipient)
+            self.assertEqual([m.stored()], [without_trace(c) for c in site.mailbox("cid@loop.example")])
             self.assertEqual([], site.mailbox("bob@bits.example"))
 
     def test_bitbucket_a_program_in_c_discards(self):

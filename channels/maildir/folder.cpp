@@ -70,6 +70,9 @@ mta::result<> make_durably(const std::string& directory) {
   if (auto r = make_durably(parent); !r) return r;
   bool made = ::mkdir(directory.c_str(), 0700) == 0;
   if (!made && errno != EEXIST) return mta::os_error("make directory " + directory);
+  struct stat what {};
+  if (!made && ::stat(directory.c_str(), &what) == 0 && !S_ISDIR(what.st_mode))
+    return mta::os_error("use " + directory, ENOTDIR);
   if (auto r = flush_directory(parent.empty() ? "/" : parent); !r) {
     // A directory far up may be closed to us; then it is not ours to make durable, either.
     if (made || r.error().code != std::errc::permission_denied) return r;
@@ -136,12 +139,13 @@ delivery::~delivery() {
 mta::result<delivery> delivery::start(std::string folder, std::string name) {
   std::string path = folder + "/tmp/" + name;
   for (bool again = true;; again = false) {
-    if (auto r = make_folder(folder); !r) return r.error();
+    auto made = make_folder(folder);
     // Truncates what an earlier attempt left when it was killed.
-    int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int descriptor = made ? ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
     if (descriptor >= 0) return delivery(std::move(folder), std::move(name), descriptor);
-    if (errno != ENOENT || !again) return mta::os_error("create " + path);
-    forget_folder(folder);  // somebody has removed the mailbox
+    mta::error failure = made ? mta::os_error("create " + path) : made.error();
+    if (failure.code != std::errc::no_such_file_or_directory || !again) return failure;
+    forget_folder(folder);  // somebody has removed the mailbox since we made sure of it
   }
 }
 

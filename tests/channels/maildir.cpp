@@ -127,4 +127,14 @@ BOOST_AUTO_TEST_CASE(a_mailbox_that_cannot_be_made_is_an_error_that_names_it) {
   BOOST_TEST(d.error().message().find(s.box()) != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_mailbox_that_can_be_made_later_is_made_then) {
+  scratch s;
+  std::ofstream(s.path / "box") << "a file";
+  BOOST_TEST(!delivery::start(s.box(), "1.Q1.host"));
+  fs::remove(s.path / "box");
+  auto d = delivery::start(s.box(), "1.Q1.host");
+  BOOST_REQUIRE_MESSAGE(d, d.error().message());
+  BOOST_TEST(bool(d->commit()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -63,6 +63,7 @@ mta::next_step process(mta::message& m) {
   std::string now = wait_for_a_mood();
   if (now == "abort") std::abort();
   if (now == "throw") throw std::runtime_error("the mood is to throw");
+  for (std::string_view line : m.lines()) (void)line;  // a damaged message shows when it is read
   mta::result<> done;
   if (now == "defer")
     done = m.defer("the mood is to defer");

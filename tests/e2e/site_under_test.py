@@ -70,6 +70,7 @@ option.command = /bin/true
 [channel moody]
 program = {programs}/moody
 backoff = 1h
+threaddepth = 1
 option.mood = {root}/mood
 option.journal = {root}/journal
 
@@ -211,7 +212,7 @@ class Site:
         for path in glob.glob(self.path("queue", "*", "*.msgs")):
             try:
                 with open(path, "rb") as f:
-                    header = f.read(4096)
+                    header = f.read(4096).ljust(4096, b"\0")
                     copies = [struct.unpack_from("<8sQII", header, at) for at in (0, 2048)]
                     valid = [c for c in copies if c[0] == b"JOBCTLQ1"]
                     if not valid:

@@ -163,9 +163,9 @@ class Controller(unittest.TestCase):
         removed = self.files("moody")
         for path in removed:
             os.remove(path)
+        wait_for("an empty queue", lambda: self.site.waiting() == 0)
         self.site.configure(CONF)
         self.site.jobctl("reload")
-        wait_for("an empty queue", lambda: self.site.waiting() == 0)
         self.assertIn(os.path.basename(removed[0]).removesuffix(".msgs"), self.site.log())
         self.submit("moody.example")
         self.site.drain()

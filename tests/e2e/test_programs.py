@@ -98,10 +98,10 @@ class Programs(unittest.TestCase):
         self.submit()
         started = time.monotonic()
         wait_for("three deaths", lambda: len(self.journal("start")) >= 3)
-        # The delays are 200 ms, 400 ms, … (the configuration above): three starts take at least 600 ms.
+        # The delays are 200 ms, 400 ms, … (relaunch_first): three starts take at least 600 ms.
         self.assertGreater(time.monotonic() - started, 0.5)
         self.assertIn("moody", self.site.log())
-        self.assertIn("SIGABRT", self.site.log())
+        self.assertIn("killed by signal 6 (Aborted)", self.site.log())
         self.mood("deliver")
         self.site.jobctl("run", "moody")
         self.site.drain()
@@ -166,7 +166,7 @@ class Programs(unittest.TestCase):
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def test_a_program_started_by_hand_works_its_channel(self):
-        self.site.configure(CONF.replace("[channel moody]", "[channel moody]\nstop = yes"))
+        self.site.configure(CONF.replace("program = {programs}/moody", "# no program: nothing is launched"))
         self.site.start()
         self.submit(3)
         wait_for("the messages to be known", lambda: self.figures("ready") == 3)
@@ -190,7 +190,7 @@ class Programs(unittest.TestCase):
         self.assertIn(b"PMDF_CHANNEL", program.stdout)
 
     def test_several_programs_share_one_channel(self):
-        self.site.configure(CONF.replace("[channel moody]", "[channel moody]\nstop = yes"))
+        self.site.configure(CONF.replace("program = {programs}/moody", "# no program: nothing is launched"))
         self.mood("wait")
         self.site.start()
         self.submit(60)

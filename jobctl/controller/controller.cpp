@@ -27,7 +27,10 @@ void controller::impl::note_time(time_point now) {
   if (last_now != time_point{} && now + backward_step < last_now) {
     const auto step = now - last_now;
     timers.shift(messages, step.count());
-    for (channel_state& c : channels) c.relaunch_at += step;
+    for (channel_state& c : channels) {
+      c.relaunch_at += step;
+      c.leaving_since += step;
+    }
     for (auto& [number, j] : jobs) j.launched += step;
     for (auto& check : file_checks) check.first += step;
     report(action::severity::warning, "the clock was set back by " + std::to_string(-step.count() / 1000) +
@@ -226,6 +229,7 @@ void controller::worker_connected(time_point now, worker_no number, channel_no c
     j->second.connected = true;
     --s.channels[c].starting;
   }
+  if (j != s.jobs.end() && std::exchange(j->second.leaving, false)) --s.channels[j->second.channel].leaving;
   for (const message_id& id : holding) {
     std::uint32_t i = s.find(id);
     if (i == none) {  // a scan will find it, or it is finished
@@ -353,6 +357,11 @@ void controller::worker_gone(time_point now, worker_no number) {
     s.put_ready(i, true);
   }
   std::erase(s.channels[channel].workers, w);
+  const auto j = s.jobs.find(static_cast<std::uint64_t>(s.workers[w].job));
+  if (j != s.jobs.end() && !std::exchange(j->second.leaving, true)) {
+    ++s.channels[j->second.channel].leaving;
+    s.channels[j->second.channel].leaving_since = now;
+  }
   s.workers[w] = worker{};
   s.free_workers.push_back(w);
   s.after_event(now, channel);
@@ -378,6 +387,7 @@ void controller::job_exited(time_point now, job_no number, bool clean, std::stri
   --c.jobs;
   --s.pool_jobs[c.pool];
   if (!j.connected) --c.starting;
+  if (j.leaving) --c.leaving;
   if (!clean)
     s.job_failed(now, j.channel, "its program " + std::string(status));
   else if (!j.connected || (j.finished == 0 && now - j.launched < short_life && c.ready > 0))
@@ -512,6 +522,9 @@ time_point controller::next_deadline() const {
   for (const channel_state& c : s.channels)
     if (c.ready > 0 && c.limits.has_program && !c.limits.stopped && c.relaunch_at > s.last_now)
       next = std::min(next, c.relaunch_at);
+  for (const channel_state& c : s.channels)
+    if (c.ready > 0 && c.leaving > 0 && c.leaving_since + leave_patience > s.last_now)
+      next = std::min(next, c.leaving_since + leave_patience);
   for (const auto& [number, j] : s.jobs)
     if (!j.connected && !j.reported_silent) next = std::min(next, j.launched + connect_patience);
   return next;

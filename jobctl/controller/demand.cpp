@@ -13,6 +13,8 @@ std::uint64_t controller::impl::wanted_threads(const channel_state& c) const {
 void controller::impl::staff(time_point now, std::uint32_t channel) {
   channel_state& c = channels[channel];
   while (c.ready > 0 && c.limits.has_program && !c.limits.stopped && !shutting_down && now >= c.relaunch_at) {
+    // A program has disconnected: how it ends decides when the next may start, and that is known in a moment.
+    if (c.leaving > 0 && now < c.leaving_since + leave_patience) return;
     if (c.jobs >= c.limits.max_jobs || pool_jobs[c.pool] >= pools[c.pool].job_limit) return;
     // Threads that run, and those of programs that are on their way.
     std::uint64_t threads = std::uint64_t{c.starting} * c.limits.threads_per_job, serving = c.starting;

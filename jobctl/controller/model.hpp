@@ -82,6 +82,9 @@ class timer_heap {
   std::vector<std::uint32_t> heap_;
 };
 
+/// How long the end of a program that has disconnected is waited for before another one is started in its place.
+inline constexpr std::chrono::seconds leave_patience{2};
+
 struct queue_file {
   file_key key;
   std::uint32_t channel = none;
@@ -111,6 +114,8 @@ struct channel_state {
   std::vector<std::uint32_t> workers;
   std::uint32_t jobs = 0;      ///< processes, those being started included
   std::uint32_t starting = 0;  ///< of these, not yet connected
+  std::uint32_t leaving = 0;   ///< of these, disconnected and not yet seen to have ended
+  time_point leaving_since{};  ///< the latest of them
   std::uint32_t next_worker = 0;
   milliseconds relaunch_delay{0};
   time_point relaunch_at{};  ///< no launch before
@@ -132,6 +137,7 @@ struct job {
   time_point launched{};
   std::int64_t pid = 0;
   bool connected = false, reported_silent = false;
+  bool leaving = false;  ///< its connection has ended, and it has not
   std::uint64_t finished = 0;
 };
 

@@ -86,10 +86,14 @@ result<> context::check_content() {
   queue::message_file& file = claimed_.lock->file();
   if (entry().content_length <= window_size) {
     auto all = file.read_content(entry());
-    if (!all) return all.error();
+    if (!all) {
+      damaged_ = all.error().code == errc::damaged;
+      return all.error();
+    }
     window_ = std::move(*all);
     window_start_ = 0;
   } else if (const auto verified = file.verify(entry()); !verified) {
+    damaged_ = verified.error().code == errc::damaged;
     return verified.error();
   }
   checked_ = true;
@@ -200,6 +204,12 @@ result<> context::finish() {
 
 result<> context::defer(std::string_view reason) {
   if (finished_) return error(errc::gone, "defer message " + id_ + " (finished already)");
+  if (damaged_) {  // another attempt would find the same; the controller sets it aside
+    finished_ = true;
+    outcome_ = {claimed_.id, wire::outcome::bad, {}};
+    claimed_.lock->unlock(claimed_.id.slot);
+    return {};
+  }
   const std::vector<noted> deferred(noted_.size(), noted{true, disposition::deferred, std::string(reason)});
   note_history(deferred, now_ms());
   queue::message_state state = claimed_.listed.state;

@@ -66,6 +66,7 @@ class context {
   std::uint64_t window_start_ = 0;
   std::uint64_t position_ = 0;  // read point of next_line()
   bool finished_ = false;
+  bool damaged_ = false;  ///< the content failed its check
   wire::message_result outcome_;
 };
 

@@ -50,8 +50,8 @@ result<> engine::run() {
   thread_creation_loop();
   const auto waited = wait_for_threads();
   if (waited) {
+    const error why = session_->why();  // of a connection that was lost; none if we leave by ourselves
     session_->close();
-    const error why = session_->why();
     if (why.code) return why;
   }
   return waited;

@@ -67,7 +67,7 @@ class engine : public std::enable_shared_from_this<engine> {
   int last_thread_id_ = 0;
   std::deque<claimed> ready_;  // claimed and not yet processed
   std::atomic<std::uint64_t> processed_{0};
-  std::atomic<std::uint64_t> average_ns_{1'000'000};  // of one message's processing
+  std::atomic<std::uint64_t> average_ns_{5'000'000};  // of one message's processing; slow until known
 };
 
 }  // namespace mta::dequeueing

@@ -147,7 +147,6 @@ class Programs(unittest.TestCase):
         self.site.drain()
         self.assertEqual(5, len(self.journal("begin")))  # none was begun twice
         self.assertEqual(5, len(self.journal("end")))
-        self.assertEqual(1, len(self.journal("start")))
 
     def test_messages_finished_while_the_controller_is_down_are_not_begun_again(self):
         self.mood("wait")

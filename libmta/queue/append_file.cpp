@@ -25,12 +25,9 @@ result<> fill_with_zeros(file& f, std::uint64_t from, std::uint64_t to) {
 
 file_geometry geometry_step(unsigned step) {
   switch (step) {
-    case 0:
-      return {64, 512u << 10};
-    case 1:
-      return {512, 4u << 20};
-    default:
-      return {4096, 24u << 20};
+    case 0: return {64, 512u << 10};
+    case 1: return {512, 4u << 20};
+    default: return {4096, 24u << 20};
   }
 }
 
@@ -62,6 +59,10 @@ result<std::shared_ptr<append_file>> append_file::create(file_io& io, const std:
     if (const auto filled = fill_with_zeros(*f, format::page, header.data_limit); !filled)
       return filled.error();
     if (const auto flushed = f->flush(); !flushed) return flushed.error();
+    // The channel's directory may be new, too. Flushed before the file appears, so that whoever finds a
+    // message file can append to it without flushing anything but the file.
+    const std::string parent = directory.substr(0, directory.rfind('/'));
+    if (const auto flushed = io.flush_directory(parent); !flushed) return flushed.error();
     if (const auto renamed = io.rename(temporary, path); !renamed) return renamed.error();
     return io.flush_directory(directory);
   };

@@ -200,7 +200,6 @@ struct writer::impl {
     const std::scoped_lock guard(channel->mutex);
     if (!channel->exists) {
       if (const auto made = io.make_directory(channel->directory); !made) return made.error();
-      if (const auto flushed = io.flush_directory(root); !flushed) return flushed.error();
       channel->exists = true;
     }
     for (int attempt = 0; attempt < 3; ++attempt) {

@@ -7,9 +7,12 @@
 
 #include <atomic>
 #include <csignal>
+#include <fstream>
 #include <future>
 #include <set>
+#include <sys/syscall.h>
 #include <thread>
+#include <unistd.h>
 
 namespace wire = mta::wire;
 using namespace std::chrono_literals;
@@ -36,6 +39,22 @@ wire::lease lease_of(std::uint32_t first, std::uint32_t count, std::string_view 
 wire::message_result finished(const wire::message_id& m) { return {m, wire::outcome::finished, {}}; }
 clock_type::time_point later() { return clock_type::now() + long_time; }
 clock_type::time_point past() { return clock_type::time_point::min(); }
+
+/// Waits until the thread waits in epoll_wait(2), as the kernel tells.
+void wait_until_parked(const std::atomic<pid_t>& thread) {
+  const auto until = later();
+  while (thread == 0) std::this_thread::yield();
+  const std::string path = "/proc/self/task/" + std::to_string(thread) + "/syscall";
+  for (long number = -1; number != SYS_epoll_pwait;) {
+#ifdef SYS_epoll_wait
+    if (number == SYS_epoll_wait) return;
+#endif
+    BOOST_REQUIRE_MESSAGE(clock_type::now() < until, "the thread never waits");
+    std::this_thread::yield();
+    std::ifstream file(path);
+    if (!(file >> number)) number = -1;  // "running"
+  }
+}
 
 struct fixture {
   test::fake_controller controller;
@@ -223,17 +242,21 @@ BOOST_AUTO_TEST_CASE(only_what_is_in_hand_can_be_reported_and_only_once) {
 
 BOOST_AUTO_TEST_CASE(a_parked_thread_is_woken_once_by_a_lease_and_the_sleeping_one_not_at_all) {
   connect();
-  auto sleeping = std::async(std::launch::async, [&] { return s->sleep_until(later(), true); });
+  std::atomic<pid_t> sleeper{0}, taker{0};
+  auto sleeping = std::async(std::launch::async, [&] {
+    sleeper = ::gettid();
+    return s->sleep_until(later(), true);
+  });
   auto taking = std::async(std::launch::async, [&] {
-    s->give_credit(1);
+    taker = ::gettid();
     return take(1);
   });
-  c->expect<wire::ask>();  // the taker is about to wait
-  // Its wait begins after that; both orders are right, but only a thread that waits can be seen to be woken.
-  while (s->credit() != 1) std::this_thread::yield();
+  wait_until_parked(sleeper);
+  wait_until_parked(taker);
+  const auto before = s->counters().wake_ups;
   c->send(lease_of(0, 1));
   taking.get();
-  BOOST_CHECK_LE(s->counters().wake_ups, 2u);  // 2: the sleeper came before the taker waited in the kernel
+  BOOST_CHECK_EQUAL(s->counters().wake_ups, before + 1);
   s->request_stop();
   BOOST_CHECK(sleeping.get() == woken::stop);
 }

@@ -30,7 +30,7 @@ inline jobctl::limits limits_of(std::initializer_list<const char*> channels) {
     jobctl::channel_limits c;
     c.name = name;
     c.pool = "default";
-    for (auto& schedule : c.backoff) schedule = {std::chrono::seconds(60)};
+    for (auto& schedule : c.backoff) schedule = {std::chrono::seconds(60), std::chrono::hours(8)};
     l.channels.push_back(c);
   }
   return l;

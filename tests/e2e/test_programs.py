@@ -201,6 +201,7 @@ class Programs(unittest.TestCase):
         self.site.drain()
         for program in programs:
             program.communicate(timeout=60)
+            self.assertEqual(0, program.returncode)
         ends = [id_ for _, id_, _ in self.journal("end")]
         self.assertEqual(60, len(ends))
         self.assertEqual(60, len(set(ends)))

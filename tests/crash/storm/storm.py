@@ -41,11 +41,13 @@ job_limit = 8
 
 [channel one]
 program = {programs}/storm_recorder
+option.log = {root}/storm.log
 backoff = 1s
 maxjobs = 3
 
 [channel two]
 program = {programs}/storm_recorder
+option.log = {root}/storm.log
 backoff = 1s
 maxjobs = 3
 threaddepth = 3
@@ -59,7 +61,7 @@ two.storm = two
 """
 
 ENQUEUERS = 2         # processes of 4 threads
-RATE = 400            # messages a second each
+RATE = 600            # messages a second each
 SUBMITTERS = 2        # `jobctl submit` at a time
 
 
@@ -71,6 +73,7 @@ class Storm:
         open(self.log_path, "w").close()
         site.env["STORM_LOG"] = self.log_path
         self.enqueuers, self.submits = [], []
+        self.by_hand = None  # a channel program beside those that the controller launches
         self.started = 0
         self.killed = collections.Counter()
         self.killed_pids = set()
@@ -96,6 +99,11 @@ class Storm:
         except BrokenPipeError:
             pass
         self.submits.append((process, name, len(recipients)))
+
+    def start_by_hand(self):
+        self.by_hand = subprocess.Popen([os.path.join(PROGRAMS, "storm_recorder")],
+                                        env={**self.site.env, "PMDF_CHANNEL": "one"}, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL)
 
     def reap_submits(self, wait=False):
         left = []
@@ -127,6 +135,8 @@ class Storm:
         self.reap_submits()
         while len(self.submits) < SUBMITTERS:
             self.start_submit()
+        if self.by_hand is None or self.by_hand.poll() is not None:  # killed, or nothing to do, or no controller
+            self.start_by_hand()
         if self.site.controller.poll() is not None:
             if self.site.controller.pid not in self.killed_pids:
                 self.failures.append(f"the controller ended by itself with status {self.site.controller.returncode}")
@@ -141,6 +151,8 @@ class Storm:
         elif what == "enqueuer":
             pids = [p.pid for p in self.enqueuers if p.poll() is None]
         elif what == "submit":
+            self.start_submit()
+            time.sleep(place * 0.004)  # it lives for some 3 ms
             pids = [p.pid for p, _, _ in self.submits if p.poll() is None]
         else:
             pids = sorted(self.site.programs("storm_recorder"))
@@ -171,10 +183,12 @@ class Storm:
             process.terminate()
         for process in self.enqueuers:
             process.wait(60)
+        self.by_hand.terminate()
+        self.by_hand.wait(60)
         self.reap_submits(wait=True)
         if self.site.controller.poll() is not None:
             self.site.start()
-        self.site.drain(300)
+        self.site.drain(120)
         status = self.site.stop()
         if status != 0:
             self.failures.append(f"the controller stopped with status {status}")

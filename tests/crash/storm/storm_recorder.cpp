@@ -1,16 +1,18 @@
 // storm_recorder: the storm's channel program. Writes down each recipient that it is given and what became of
 // it
-// ($STORM_LOG, see record.hpp), checks that the content is whole, and now and then defers: by returning
+// (option `log`, see record.hpp), checks that the content is whole, and now and then defers: by returning
 // without a finish, or by finishing some recipients and deferring others.
 #include "record.hpp"
 
 #include <mtasdk.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -78,6 +80,8 @@ int process_message(void**, void* ctx1, mta_dq_t* message, const char*, size_t) 
   s.event('B', id, recipients);
 
   unsigned turn = ++s.turn;
+  // A delivery that takes its time, so that kills find messages in hand.
+  if (turn % 3 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(turn % 40));
   if (turn % 37 == 0) {  // not finished: to be deferred
     s.event('D', id, recipients);
     return MTA_OK;
@@ -103,14 +107,18 @@ int process_message(void**, void* ctx1, mta_dq_t* message, const char*, size_t) 
 }  // namespace
 
 int main() {
-  const char* log_path = std::getenv("STORM_LOG");
-  if (log_path == nullptr) return 64;
-  state s{storm::event_log(log_path)};
+  mta_opt_t* options = nullptr;
+  char log_path[BIGALFA_SIZE + 1] = "";
   int status = mtaInit(0);
-  if (status == MTA_OK)
+  if (status == MTA_OK) status = mtaOptionStart(&options, nullptr, 0, 0);
+  if (status == MTA_OK) status = mtaOptionString(options, "log", 0, log_path, nullptr, sizeof log_path);
+  mtaOptionFinish(options);
+  if (status == MTA_OK) {
+    state s{storm::event_log(log_path)};
     status =
         mtaDequeueStart(&s, process_message, nullptr, MTA_JBC_RETRY_INTERVAL, 1, MTA_JBC_MAX_ATTEMPTS, 2, 0);
-  mtaDone();
+  }
   if (status != MTA_OK) mtaLog("storm_recorder: %s", mtaStrError(status, 0));
+  mtaDone();
   return status == MTA_OK ? 0 : 1;
 }

@@ -326,7 +326,8 @@ MTASDK_EXPORT void mtaDequeueDefaults(size_t *stack_size, size_t *messages_per_t
 
 /* --- Option files: lines of NAME=value ------------------------------------------------------------------------ */
 
-/* Reads an option file; path NULL: the one named by PMDF_CHANNEL_OPTION. A file that does not exist gives MTA_OK and a NULL
+/* Reads an option file; path NULL: the one named by PMDF_CHANNEL_OPTION or, without that, the options of PMDF_CHANNEL in
+   the configuration. A file that does not exist gives MTA_OK and a NULL
    context, which the queries accept. Errors: MTA_BADARGS, MTA_FOPEN, MTA_NO (read or syntax error), MTA_NOMEM, MTA_STRTRUERR. */
 MTASDK_EXPORT int mtaOptionStart(mta_opt_t **opt_ctx, const char *path, size_t len, int item_code);
 /* These leave the caller's variable as it is when the option is not there (or is not a number).

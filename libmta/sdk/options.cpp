@@ -1,4 +1,5 @@
 // mtaOption*: option files, lines of NAME=value (docs/mta-sdk.md).
+#include "dequeue/site.hpp"
 #include "sdk/items.hpp"
 #include "sdk/status.hpp"
 
@@ -8,7 +9,10 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <string>
+#include <tuple>
+#include <utility>
 
 namespace {
 
@@ -29,6 +33,19 @@ std::string_view trim(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+/// A program started by hand has no PMDF_CHANNEL_OPTION; its channel's section says what it would be given:
+/// the path of an option file, or options.
+std::pair<std::string, mta_opt_t*> own_options() {
+  const auto site = mta::dequeueing::site();
+  const auto name = mta::dequeueing::own_channel();
+  const auto* channel = site && name ? (*site)->find_channel(*name) : nullptr;
+  if (channel == nullptr || !channel->option_file.empty())
+    return {channel == nullptr ? std::string() : channel->option_file, nullptr};
+  auto file = std::make_unique<option_file>();
+  for (const auto& [option, value] : channel->options) file->values[lower(option)] = value;
+  return {{}, reinterpret_cast<mta_opt_t*>(file.release())};
 }
 
 /// The value, or nullptr; `code` receives an error.
@@ -57,6 +74,8 @@ int mtaOptionStart(mta_opt_t** opt_ctx, const char* path, size_t len, int) {
     name = mta::sdk::text_of(path, len);
   else if (const char* own = std::getenv("PMDF_CHANNEL_OPTION"))
     name = own;
+  else
+    std::tie(name, *opt_ctx) = own_options();
   if (name.empty()) return MTA_OK;
   if (name.size() > ALFA_SIZE) return status(MTA_STRTRUERR);
   errno = 0;

@@ -1,0 +1,185 @@
+// The controller's inside: the tables, and the verbs by which they change. One source file for each group
+// below. Internal to jobctl/controller. Thread safety: none.
+#pragma once
+
+#include "jobctl/controller/controller.hpp"
+#include "jobctl/controller/model.hpp"
+#include "jobctl/controller/slab.hpp"
+#include "jobctl/controller/timer_heap.hpp"
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace jobctl {
+
+/// A host in a channel, to look a destination up without making a string.
+struct destination_name {
+  std::uint32_t channel;
+  std::string_view host;
+};
+
+struct controller::impl {
+  using message_slab = slab<message, 14>;
+  using destination_slab = slab<destination, 8>;
+
+  struct destination_hash {
+    using is_transparent = void;
+    const destination_slab* table;
+    std::size_t operator()(const destination_name&) const;
+    std::size_t operator()(std::uint32_t i) const { return (*this)(name(i)); }
+    destination_name name(std::uint32_t i) const { return {(*table)[i].channel, (*table)[i].host}; }
+  };
+  struct destination_equal {
+    using is_transparent = void;
+    const destination_slab* table;
+    bool operator()(std::uint32_t a, std::uint32_t b) const { return a == b; }
+    bool operator()(const destination_name& a, std::uint32_t b) const {
+      return a.channel == (*table)[b].channel && a.host == (*table)[b].host;
+    }
+    bool operator()(std::uint32_t a, const destination_name& b) const { return (*this)(b, a); }
+  };
+  struct key_hash {
+    std::size_t operator()(const file_key& k) const;
+    std::size_t operator()(const message_id& id) const;
+  };
+
+  // --- tables
+  message_slab messages;
+  destination_slab destinations;
+  boost::unordered_flat_set<std::uint32_t, destination_hash, destination_equal> destination_index{
+      0, destination_hash{&destinations}, destination_equal{&destinations}};
+  slab<queue_file, 6> files;
+  boost::unordered_flat_map<file_key, std::uint32_t, key_hash> file_index;
+  std::deque<channel_state> channels;  ///< by channel_no
+  boost::unordered_flat_map<std::string, std::uint32_t> channel_index;
+  std::vector<pool_state> pools;
+  slab<worker, 6> workers;
+  boost::unordered_flat_map<std::uint64_t, std::uint32_t> worker_index;
+  boost::unordered_flat_map<std::uint64_t, job> jobs;
+  std::uint64_t last_job = 0;
+
+  // --- what waits for a time
+  timer_heap<&message::position, 16> message_timers;
+  timer_heap<&queue_file::position, 8> file_timers;  ///< when to look whether it can be recycled or compacted
+  timer_heap<&channel_state::position, 6> channel_timers;  ///< when to look at its programs
+
+  // --- the rest
+  std::uint32_t lease_batch = 64;
+  bool shutting_down = false;
+  moment now = 0;
+  moment skew = 0;                     ///< controller time less wall clock
+  std::vector<std::uint32_t> touched;  ///< channels that the event has to do with
+  action_list actions;
+  std::size_t slot_table_bytes = 0, host_bytes = 0;
+  std::uint32_t last_file = none;         ///< of the last look-up
+  std::uint32_t last_destination = none;  ///< of the last look-up
+  /// Messages that a program said it holds and that were unknown, or in other hands, at the time.
+  boost::unordered_flat_map<message_id, worker_no, key_hash> claims;
+  /// The last files that were recycled: what an old scan or announcement says of them is over.
+  boost::unordered_flat_set<file_key, key_hash> recycled_keys;
+  std::deque<file_key> recycled_order;
+
+  // --- controller.cpp: time, and what every event begins and ends with
+  /// Takes the time in, and moves what is due by now.
+  void begin(time_point wall);
+  /// Gives out what is ready and sees to the programs, in the channels that were touched.
+  void settle();
+  void touch(std::uint32_t channel) {
+    if (std::exchange(channels[channel].touched, true)) return;
+    touched.push_back(channel);
+  }
+  moment from_wall(time_point t) const { return t.time_since_epoch().count() + skew; }
+  time_point to_wall(moment m) const { return time_point{milliseconds{m - skew}}; }
+  void report(action::severity s, std::string text) {
+    actions.emplace_back(action::report{s, std::move(text)});
+  }
+  std::uint32_t channel_named(std::string_view name);
+
+  // --- places.cpp: where each message is. A message is in exactly one place; these keep lists, rings,
+  // timers, hands and counts in step.
+  std::uint32_t destination_of(std::uint32_t channel, std::string_view host);
+  channel_state& channel_of(const message& m) { return channels[destinations[m.destination].channel]; }
+  std::uint32_t channel_number(const message& m) const { return destinations[m.destination].channel; }
+  void leave(std::uint32_t message);
+  void enter_ready(std::uint32_t message, bool in_front = false);
+  void enter_deferred(std::uint32_t message, moment due);
+  void enter_held(std::uint32_t message);
+  void enter_hand(std::uint32_t message, std::uint32_t worker);
+  /// Ready if due by now, else deferred.
+  void enter_when_due(std::uint32_t message, moment due);
+  /// The message is done with; its slot stays known as finished.
+  void forget(std::uint32_t message);
+  auto line() {
+    return [this](std::uint32_t i) -> links& { return messages[i].line; };
+  }
+  auto siblings() {
+    return [this](std::uint32_t i) -> links& { return destinations[i].siblings; };
+  }
+  auto turns(unsigned p) {
+    return [this, p](std::uint32_t i) -> links& { return destinations[i].turns[p]; };
+  }
+
+  // --- files.cpp
+  std::uint32_t find_file(const file_key&);
+  std::uint32_t find(const message_id&);
+  std::uint32_t make_file(std::uint32_t channel, const file_key&, std::uint32_t capacity);
+  void make_slots(queue_file&, std::uint32_t count);
+  void drop_file(std::uint32_t file);
+  message_id id_of(const message& m) const {
+    const file_key& key = files[m.file].key;
+    return {key.file, key.generation, m.slot};
+  }
+  /// After a change of `live`, `busy` or what is under way: when is it to be looked at?
+  void review(std::uint32_t file);
+  void file_due(std::uint32_t file);
+  /// The copying of a message has ended: it takes part again, with what an operator ordered meanwhile.
+  void end_move(std::uint32_t message);
+  void one_move_less(std::uint32_t file);
+
+  // --- operators.cpp
+  /// Holds or releases a message, wherever it is.
+  void order(std::uint32_t message, bool hold);
+
+  // --- leasing.cpp
+  std::uint32_t find_worker(worker_no);
+  /// The worker that claims the message, if it is of this channel; the claim is settled.
+  std::uint32_t take_claim(const message_id&, std::uint32_t channel);
+  /// Of the backoff schedule. No message that was tried waits longer when it is found: its next attempt was
+  /// written while the clock was ahead.
+  moment longest_wait(const channel_state&, priority) const;
+  void serve(std::uint32_t channel);
+  std::uint32_t hand_out(channel_state&, std::uint32_t worker, std::uint32_t most);
+  void take_result(std::uint32_t worker, std::uint32_t message, const message_result&);
+  void tell_to_stop(std::uint32_t worker, std::string why);
+
+  // --- demand.cpp
+  std::uint64_t wanted_threads(const channel_state&) const;
+  /// Programs at work or on their way, and their threads.
+  struct workforce {
+    std::uint64_t programs = 0, threads = 0;
+  };
+  workforce workforce_of(const channel_state&) const;
+  bool stalled(const channel_state&) const;
+  bool wants_launch(const channel_state&) const;
+  void staff(std::uint32_t channel);
+  void serve_pool(std::uint32_t pool);
+  void make_room(std::uint32_t channel);
+  void launch(std::uint32_t channel);
+  void channel_due(std::uint32_t channel);
+  void arm(std::uint32_t channel);
+  void job_failed(std::uint32_t channel, const job&, const std::string& what);
+  void end_job(job_no, bool clean, const std::string& words);
+  void stop_surplus();
+
+  // --- listing.cpp
+  listed row(std::uint32_t message) const;
+};
+
+}  // namespace jobctl

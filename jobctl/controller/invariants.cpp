@@ -1,0 +1,134 @@
+// What must hold between any two events. For tests; it looks at everything.
+#include "jobctl/controller/impl.hpp"
+
+#include <unordered_map>
+
+namespace jobctl {
+
+std::string controller::check_invariants() const {
+  const impl& s = *impl_;
+  const auto name = [&](const message& m) { return "message " + to_string(s.id_of(m)); };
+
+  // Every message is in its file's table, in its destination's list for its place, and where that place says.
+  std::vector<channel_figures> counted(s.channels.size());
+  std::unordered_map<std::uint32_t, std::pair<std::uint32_t, std::uint32_t>> in_file;  // live, busy
+  std::uint64_t with_timer = 0, in_hands = 0;
+  for (std::uint32_t i = s.messages.next_live(0); i < s.messages.end(); i = s.messages.next_live(i + 1)) {
+    const message& m = s.messages[i];
+    if (!s.files.live(m.file) || m.slot >= s.files[m.file].slots.size() || s.files[m.file].slots[m.slot] != i)
+      return "a message is not where its file says";
+    if (!s.destinations.live(m.destination)) return name(m) + " has no destination";
+    const std::uint32_t channel = s.destinations[m.destination].channel;
+    if (s.files[m.file].channel != channel) return name(m) + " is in a file of another channel";
+    if (is_ready(m.where) && static_cast<int>(m.where) != static_cast<int>(m.urgency))
+      return name(m) + " waits in another priority's list";
+    if (m.moving && ((m.where != place::deferred && m.where != place::held) ||
+                     s.files[m.file].under_way != queue_file::errand::moving))
+      return name(m) + " is moving, and should not be";
+    auto& [live, busy] = in_file[m.file];
+    ++live;
+    busy += is_ready(m.where) || m.where == place::in_hand ? 1 : 0;
+    channel_figures& f = counted[channel];
+    f.bytes += m.size;
+    switch (m.where) {
+      case place::in_hand:
+        ++f.in_hand;
+        ++in_hands;
+        if (!s.workers.live(m.holder) || s.workers[m.holder].channel != channel ||
+            m.position >= s.workers[m.holder].hand.size() || s.workers[m.holder].hand[m.position] != i)
+          return name(m) + " is in hand, but in nobody's";
+        break;
+      case place::deferred:
+        ++f.deferred;
+        if (m.moving != (m.position == none)) return name(m) + ": its timer is not what it should be";
+        if (m.moving) break;
+        ++with_timer;
+        if (m.position >= s.message_timers.size() || s.message_timers.index_at(m.position) != i ||
+            s.message_timers.time_at(m.position) != m.due)
+          return name(m) + " has another message's timer";
+        break;
+      case place::held: ++f.held; break;
+      default: ++f.ready;
+    }
+  }
+  if (with_timer != s.message_timers.size()) return "there are timers of no message";
+  if (!s.message_timers.consistent(s.messages)) return "the message timers are out of order";
+  if (!s.file_timers.consistent(s.files)) return "the file timers are out of order";
+  if (!s.channel_timers.consistent(s.channels)) return "the channel timers are out of order";
+
+  std::uint64_t in_workers = 0;
+  for (std::uint32_t w = s.workers.next_live(0); w < s.workers.end(); w = s.workers.next_live(w + 1))
+    in_workers += s.workers[w].hand.size();
+  if (in_workers != in_hands) return "programs hold messages that are not in hand";
+
+  for (std::uint32_t i = s.files.next_live(0); i < s.files.end(); i = s.files.next_live(i + 1)) {
+    const queue_file& f = s.files[i];
+    const auto& [live, busy] = in_file[i];
+    if (f.live != live || f.busy != busy || f.used < f.live)
+      return "message file " + to_string(f.key.file) + ": its counts are wrong";
+    const auto found = s.file_index.find(f.key);
+    if (found == s.file_index.end() || found->second != i)
+      return "message file " + to_string(f.key.file) + " cannot be found";
+    if (f.live == 0 && f.used > 0 && f.under_way == queue_file::errand::idle && f.position == none)
+      return "message file " + to_string(f.key.file) + " is finished, and nothing is done about it";
+  }
+  if (s.files.size() != s.file_index.size()) return "the index of files has others";
+
+  // The lists of destinations and the rings hold exactly what the channels count.
+  for (std::uint32_t d = s.destinations.next_live(0); d < s.destinations.end();
+       d = s.destinations.next_live(d + 1)) {
+    const destination& dest = s.destinations[d];
+    std::uint64_t linked = 0;
+    for (unsigned p = 0; p < places; ++p) {
+      std::uint32_t before = none;
+      for (std::uint32_t i = dest.at[p].head; i != none; before = i, i = s.messages[i].line.next, ++linked) {
+        const message& m = s.messages[i];
+        if (m.destination != d || static_cast<unsigned>(m.where) != p || m.line.prev != before)
+          return name(m) + " is in a list that is not its own";
+      }
+      if (dest.at[p].tail != before) return "destination " + dest.host + ": the end of a list is wrong";
+    }
+    if (linked != dest.count || linked == 0)
+      return "destination " + dest.host + ": its number of messages is wrong";
+  }
+
+  std::vector<std::uint32_t> in_pool(s.pools.size()), making_room(s.pools.size());
+  std::uint64_t jobs = 0;
+  for (std::uint32_t n = 0; n < s.channels.size(); ++n) {
+    const channel_state& c = s.channels[n];
+    const std::string channel = "channel " + c.limits.name;
+    const channel_figures& f = counted[n];
+    if (f.ready != c.ready || f.in_hand != c.in_hand || f.deferred != c.deferred || f.held != c.held ||
+        f.bytes != c.bytes)
+      return channel + ": its counts are wrong";
+    for (unsigned p = 0; p < priorities; ++p) {
+      std::uint64_t in_ring = 0, ready = 0;
+      for (std::uint32_t d = c.ring[p].head; d != none; d = s.destinations[d].turns[p].next) ++in_ring;
+      for (std::uint32_t d = c.destinations.head; d != none; d = s.destinations[d].siblings.next)
+        ready += s.destinations[d].at[p].empty() ? 0 : 1;
+      if (in_ring != ready) return channel + ": a destination with something ready is not in the ring";
+    }
+    for (const job_no number : c.jobs) {
+      const auto j = s.jobs.find(static_cast<std::uint64_t>(number));
+      if (j == s.jobs.end() || j->second.channel != n) return channel + ": it has a job that does not exist";
+      if (j->second.worker != none && s.workers[j->second.worker].job != number)
+        return channel + ": a job and its connection do not agree";
+      making_room[c.pool] += j->second.makes_room ? 1 : 0;
+    }
+    jobs += c.jobs.size();
+    in_pool[c.pool] += static_cast<std::uint32_t>(c.jobs.size());
+    if (c.ready > 0 && !c.limits.stopped && !s.shutting_down)
+      for (const std::uint32_t w : c.workers)
+        if (s.workers[w].credit > 0) return channel + ": a message waits while a program could take it";
+    if (s.wants_launch(c) && s.pools[c.pool].jobs < s.pools[c.pool].limits.job_limit)
+      return channel + ": it wants another program and there is a place, but none is launched";
+    if (c.touched) return channel + ": it was not seen to";
+  }
+  if (jobs != s.jobs.size()) return "there are jobs of no channel";
+  for (std::size_t p = 0; p < s.pools.size(); ++p)
+    if (in_pool[p] != s.pools[p].jobs || making_room[p] != s.pools[p].making_room)
+      return "pool " + s.pools[p].limits.name + ": its number of jobs is wrong";
+  return {};
+}
+
+}  // namespace jobctl

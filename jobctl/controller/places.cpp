@@ -1,0 +1,151 @@
+// Where each message is: the lists of its destination, the timers, the hand of a worker; and the counts of
+// all of them.
+#include "jobctl/controller/impl.hpp"
+
+#include <algorithm>
+
+namespace jobctl {
+namespace {
+
+std::size_t mix(std::uint64_t h) {
+  h ^= h >> 32;
+  h *= 0xE9846AF9B1A615Dull;
+  h ^= h >> 32;
+  h *= 0xE9846AF9B1A615Dull;
+  return h ^ h >> 28;
+}
+
+}  // namespace
+
+std::size_t controller::impl::destination_hash::operator()(const destination_name& n) const {
+  return mix(std::hash<std::string_view>()(n.host) + n.channel);
+}
+std::size_t controller::impl::key_hash::operator()(const file_key& k) const {
+  return mix(static_cast<std::uint64_t>(k.file) + std::uint64_t{k.generation} * 0x9E3779B97F4A7C15u);
+}
+std::size_t controller::impl::key_hash::operator()(const message_id& id) const {
+  return mix((*this)(id.key()) + id.slot);
+}
+
+std::uint32_t controller::impl::destination_of(std::uint32_t channel, std::string_view host) {
+  if (last_destination != none && destinations[last_destination].channel == channel &&
+      destinations[last_destination].host == host)
+    return last_destination;
+  const auto found = destination_index.find(destination_name{channel, host});
+  if (found != destination_index.end()) return last_destination = *found;
+  const std::uint32_t i = destinations.make();
+  destination& d = destinations[i];
+  d.host = host;
+  d.channel = channel;
+  if (d.host.capacity() > std::string().capacity()) host_bytes += d.host.capacity() + 1;
+  channels[channel].destinations.push_back(siblings(), i);
+  destination_index.insert(i);
+  return last_destination = i;
+}
+
+void controller::impl::leave(std::uint32_t i) {
+  message& m = messages[i];
+  destination& d = destinations[m.destination];
+  channel_state& c = channels[d.channel];
+  const auto where = static_cast<unsigned>(m.where);
+  d.at[where].remove(line(), i);
+  switch (m.where) {
+    case place::urgent:
+    case place::normal:
+    case place::nonurgent:
+      --c.ready;
+      if (d.at[where].empty()) c.ring[where].remove(turns(where), m.destination);
+      if (--files[m.file].busy == 0) review(m.file);
+      break;
+    case place::in_hand: {
+      auto& hand = workers[m.holder].hand;
+      hand[m.position] = hand.back();
+      messages[hand.back()].position = m.position;
+      hand.pop_back();
+      m.holder = m.position = none;
+      --c.in_hand;
+      if (--files[m.file].busy == 0) review(m.file);
+      break;
+    }
+    case place::deferred:
+      if (m.position != none) message_timers.remove(messages, i);
+      --c.deferred;
+      break;
+    case place::held: --c.held; break;
+  }
+}
+
+void controller::impl::enter_ready(std::uint32_t i, bool in_front) {
+  message& m = messages[i];
+  destination& d = destinations[m.destination];
+  channel_state& c = channels[d.channel];
+  const auto p = static_cast<unsigned>(m.urgency);
+  m.where = static_cast<place>(p);
+  if (d.at[p].empty()) c.ring[p].push_back(turns(p), m.destination);
+  if (in_front)
+    d.at[p].push_front(line(), i);
+  else
+    d.at[p].push_back(line(), i);
+  if (c.ready++ == 0) c.progress_at = now;
+  if (files[m.file].busy++ == 0) review(m.file);
+}
+
+void controller::impl::enter_deferred(std::uint32_t i, moment due) {
+  message& m = messages[i];
+  destination& d = destinations[m.destination];
+  m.where = place::deferred;
+  m.due = due;
+  d.at[static_cast<unsigned>(place::deferred)].push_back(line(), i);
+  if (!m.moving) message_timers.add(messages, i, due);
+  ++channels[d.channel].deferred;
+}
+
+void controller::impl::enter_held(std::uint32_t i) {
+  message& m = messages[i];
+  destination& d = destinations[m.destination];
+  m.where = place::held;
+  d.at[static_cast<unsigned>(place::held)].push_back(line(), i);
+  ++channels[d.channel].held;
+}
+
+void controller::impl::enter_hand(std::uint32_t i, std::uint32_t w) {
+  message& m = messages[i];
+  destination& d = destinations[m.destination];
+  auto& hand = workers[w].hand;
+  m.where = place::in_hand;
+  m.holder = w;
+  m.position = static_cast<std::uint32_t>(hand.size());
+  hand.push_back(i);
+  d.at[static_cast<unsigned>(place::in_hand)].push_back(line(), i);
+  ++channels[d.channel].in_hand;
+  if (files[m.file].busy++ == 0) review(m.file);
+}
+
+void controller::impl::enter_when_due(std::uint32_t i, moment due) {
+  if (due > now)
+    enter_deferred(i, due);
+  else
+    enter_ready(i);
+}
+
+void controller::impl::forget(std::uint32_t i) {
+  leave(i);
+  const message& m = messages[i];
+  queue_file& f = files[m.file];
+  f.slots[m.slot] = queue_file::slot_finished;
+  --f.live;
+  review(m.file);
+  destination& d = destinations[m.destination];
+  channel_state& c = channels[d.channel];
+  c.bytes -= m.size;
+  if (--d.count == 0) {
+    destination_index.erase(m.destination);
+    c.destinations.remove(siblings(), m.destination);
+    if (d.host.capacity() > std::string().capacity()) host_bytes -= d.host.capacity() + 1;
+    if (last_destination == m.destination) last_destination = none;
+    destinations.release(m.destination);
+  }
+  messages.release(i);
+}
+
+}  // namespace jobctl

@@ -134,12 +134,12 @@ struct site_fixture {
   /// Runs the loop until `happened()`. Fails the test after 30 s.
   template <class Condition>
   void until(Condition happened, const char* what) {
-    bool late = false;
+    const auto late = std::make_shared<bool>(false);
     asio::steady_timer limit(*loop, std::chrono::seconds(30));
-    limit.async_wait([&](const boost::system::error_code& cancelled) { late = !cancelled; });
+    limit.async_wait([late](const boost::system::error_code& cancelled) { *late = !cancelled; });
     while (!happened()) {
       loop->run_one();
-      BOOST_REQUIRE_MESSAGE(!late, "waited in vain for: " << what);
+      BOOST_REQUIRE_MESSAGE(!*late, "waited in vain for: " << what);
     }
     limit.cancel();
     loop->poll();

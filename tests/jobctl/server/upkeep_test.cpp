@@ -40,12 +40,12 @@ struct upkeep_fixture {
   }
   template <class Condition>
   void until(Condition happened, const char* what) {
-    bool late = false;
+    const auto late = std::make_shared<bool>(false);
     asio::steady_timer limit(io, std::chrono::seconds(30));
-    limit.async_wait([&](const boost::system::error_code& cancelled) { late = !cancelled; });
+    limit.async_wait([late](const boost::system::error_code& cancelled) { *late = !cancelled; });
     while (!happened()) {
       io.run_one();
-      BOOST_REQUIRE_MESSAGE(!late, "waited in vain for: " << what);
+      BOOST_REQUIRE_MESSAGE(!*late, "waited in vain for: " << what);
     }
   }
   // Carries out what the controller wants of the queue; true if that was anything.

@@ -1,4 +1,8 @@
-// bench_fill ROOT CHANNEL COUNT [SIZE]: commits COUNT messages of SIZE bytes (4096) into a site's queue, with many threads.
+// bench_fill ROOT CHANNEL COUNT [SIZE]: commits COUNT messages of SIZE bytes (4096) into a site's queue, with
+// many threads.
+#include "queue/store.hpp"
+#include "queue/writer.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -6,9 +10,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "queue/store.hpp"
-#include "queue/writer.hpp"
 
 int main(int argc, char** argv) {
   namespace queue = mta::queue;

@@ -203,9 +203,7 @@ class message::line_range {
   message* message_;
 };
 
-inline message::line_range message::lines() {
-  return line_range(*this);
-}
+inline message::line_range message::lines() { return line_range(*this); }
 
 /// How a channel is worked; the defaults are those of mtaDequeueStart().
 struct dequeue_options {

@@ -54,7 +54,7 @@ struct submission_options {
 struct recipient_options {
   recipient_role role = recipient_role::envelope;
   const recipient* like =
-      nullptr;                ///< copy the per-recipient fields from this recipient of a message in hand
+      nullptr;                  ///< copy the per-recipient fields from this recipient of a message in hand
   std::string_view original{};  ///< ORCPT, bare address
   std::uint32_t delivery_flags = 0;
   std::optional<notify_flags> notify{};

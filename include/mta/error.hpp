@@ -1,18 +1,19 @@
-// Errors as values, shared by libmta and programs that use it. Expected failures travel as result<T>; an error carries the code and what was being done
-// to what, so that whoever prints it can say so.
+// Errors as values, shared by libmta and programs that use it. Expected failures travel as result<T>; an
+// error carries the code and what was being done to what, so that whoever prints it can say so.
 //
 // Thread safety: values; no shared state.
 #pragma once
 
+#include <mta/export.hpp>
+
 #include <boost/system/error_code.hpp>
 #include <boost/system/result.hpp>
+
 #include <cerrno>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
-
-#include <mta/export.hpp>
 
 namespace mta {
 

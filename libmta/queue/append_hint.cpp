@@ -9,9 +9,7 @@ namespace {
 constexpr std::size_t line_length = 14;  // name and LF
 constexpr std::size_t most_lines = 64;
 
-std::string hint_path(const std::string& directory) {
-  return directory + "/.append";
-}
+std::string hint_path(const std::string& directory) { return directory + "/.append"; }
 
 }  // namespace
 

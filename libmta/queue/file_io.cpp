@@ -131,15 +131,9 @@ class real_io final : public file_io {
   result<std::unique_ptr<file>> open(const std::string& path, open_mode mode) override {
     int flags = O_CLOEXEC;
     switch (mode) {
-      case open_mode::read_write:
-        flags |= O_RDWR;
-        break;
-      case open_mode::create_new:
-        flags |= O_RDWR | O_CREAT | O_EXCL;
-        break;
-      case open_mode::append_create:
-        flags |= O_RDWR | O_CREAT | O_APPEND;
-        break;
+      case open_mode::read_write: flags |= O_RDWR; break;
+      case open_mode::create_new: flags |= O_RDWR | O_CREAT | O_EXCL; break;
+      case open_mode::append_create: flags |= O_RDWR | O_CREAT | O_APPEND; break;
     }
     const int fd = ::open(path.c_str(), flags, 0640);
     if (fd < 0) return os_error("open " + path);

@@ -28,12 +28,8 @@ constexpr char magic[8] = {'J', 'O', 'B', 'C', 'T', 'L', 'Q', '1'};
 constexpr char record_magic[4] = {'M', 'R', 'E', 'C'};
 constexpr std::uint8_t host_in_envelope = 255;
 
-std::int64_t to_ms(time_point t) noexcept {
-  return t.time_since_epoch().count();
-}
-time_point from_ms(std::int64_t ms) noexcept {
-  return time_point{std::chrono::milliseconds{ms}};
-}
+std::int64_t to_ms(time_point t) noexcept { return t.time_since_epoch().count(); }
+time_point from_ms(std::int64_t ms) noexcept { return time_point{std::chrono::milliseconds{ms}}; }
 
 std::uint32_t check32(bytes data, std::uint64_t with_seed) noexcept {
   return static_cast<std::uint32_t>(check(data, with_seed));
@@ -66,9 +62,7 @@ running_check::running_check(std::uint64_t with_seed) : state_(XXH3_createState(
   if (state_ == nullptr) throw std::bad_alloc();
   XXH3_64bits_reset_withSeed(static_cast<XXH3_state_t*>(state_), with_seed);
 }
-running_check::~running_check() {
-  XXH3_freeState(static_cast<XXH3_state_t*>(state_));
-}
+running_check::~running_check() { XXH3_freeState(static_cast<XXH3_state_t*>(state_)); }
 void running_check::add(bytes part) noexcept {
   XXH3_64bits_update(static_cast<XXH3_state_t*>(state_), part.data(), part.size());
 }

@@ -28,18 +28,12 @@ inline constexpr std::size_t longest_inline_host = 55;
 inline constexpr std::uint64_t writer_lock = 1ull << 40;
 inline constexpr std::uint64_t slot_locks = 1ull << 41;
 
-constexpr std::uint64_t align(std::uint64_t value, std::uint64_t to) {
-  return (value + to - 1) / to * to;
-}
-constexpr std::uint64_t entry_offset(std::uint32_t slot) {
-  return table_start + entry_size * slot;
-}
+constexpr std::uint64_t align(std::uint64_t value, std::uint64_t to) { return (value + to - 1) / to * to; }
+constexpr std::uint64_t entry_offset(std::uint32_t slot) { return table_start + entry_size * slot; }
 constexpr std::uint64_t state_offset(std::uint32_t slot, unsigned copy) {
   return entry_offset(slot) + entry_constant_size + state_size * copy;
 }
-constexpr std::uint64_t data_start_for(std::uint32_t capacity) {
-  return align(entry_offset(capacity), page);
-}
+constexpr std::uint64_t data_start_for(std::uint32_t capacity) { return align(entry_offset(capacity), page); }
 
 using bytes = std::span<const std::byte>;
 

@@ -186,7 +186,8 @@ result<> message_file::change_state(std::uint32_t slot, const message_state& sta
   {
     const std::scoped_lock guard(mutex_);
     if (flush_failed_)
-      return error(std::make_error_code(std::errc::io_error), "change a message of " + path_ + " (a flush failed before)");
+      return error(std::make_error_code(std::errc::io_error),
+                   "change a message of " + path_ + " (a flush failed before)");
     if (!copies_.empty()) c = copies_[slot];
     known = c.known;
   }
@@ -231,8 +232,8 @@ result<> message_file::change_state(std::uint32_t slot, const message_state& sta
 }
 
 result<> message_file::settle(std::uint32_t slot, unsigned copy) {
-  // Written again, not just flushed: after a flush that failed in another process, the system holds the copy without
-  // ever writing it.
+  // Written again, not just flushed: after a flush that failed in another process, the system holds the copy
+  // without ever writing it.
   std::array<std::byte, format::state_size> raw;
   const auto read = file_->read(format::state_offset(slot, copy), raw);
   if (!read) return read.error();
@@ -245,7 +246,8 @@ result<> message_file::flush() {
   std::uint32_t covered = 0;
   {
     const std::scoped_lock guard(mutex_);
-    if (flush_failed_) return error(std::make_error_code(std::errc::io_error), "flush " + path_ + " (failed before)");
+    if (flush_failed_)
+      return error(std::make_error_code(std::errc::io_error), "flush " + path_ + " (failed before)");
     covered = epoch_++;
   }
   if (const auto flushed = file_->flush(); !flushed) {
@@ -294,9 +296,7 @@ result<> message_file::erase_damaged_entry(std::uint32_t slot) {
   return flush();
 }
 
-std::string message_file::history_path() const {
-  return path_.substr(0, path_.rfind('.')) + ".history";
-}
+std::string message_file::history_path() const { return path_.substr(0, path_.rfind('.')) + ".history"; }
 
 void message_file::note_history(std::uint32_t slot, std::string_view json_object) noexcept {
   try {

@@ -68,7 +68,8 @@ class message_file {
   /// Writes a new state over the copy that is not the durable one, flushing first where the format demands
   /// it. The caller holds the slot's lock and has read the entry under it.
   result<> change_state(std::uint32_t slot, const message_state& state);
-  /// Flushes all changes made so far, by anybody. After a failure the object refuses changes and flushes: open the file anew.
+  /// Flushes all changes made so far, by anybody. After a failure the object refuses changes and flushes:
+  /// open the file anew.
   result<> flush();
   /// Begins the next generation: every message must be finished, and the caller holds the writer's lock. The
   /// object then stands for the old generation and is of no more use.

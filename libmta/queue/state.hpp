@@ -19,7 +19,13 @@ inline constexpr std::size_t max_recipients = 256;  ///< per message record; lar
 enum class priority : std::uint8_t { urgent = 0, normal = 1, nonurgent = 2 };
 enum class phase : std::uint8_t { queued = 0, deferred = 1, held = 2, finished = 3, moved = 4, bad = 5 };
 /// Why a message is held or set aside.
-enum class reason : std::uint8_t { none = 0, operator_request = 1, damaged_entry = 2, damaged_record = 3, undeliverable = 4 };
+enum class reason : std::uint8_t {
+  none = 0,
+  operator_request = 1,
+  damaged_entry = 2,
+  damaged_record = 3,
+  undeliverable = 4
+};
 
 /// Facts about the content, noted at commit so that a sender can stream it untouched.
 namespace facts {

@@ -160,7 +160,7 @@ void session::report(const message_result& r) {
     s.notice_stop();
     s.unsent.push_back(r);
     if (!s.conn) return;
-    if (s.unsent.size() < s.options.batch && clock::now() - s.last_send < s.options.linger) {
+    if (s.unsent.size() < s.options.batch && clock::now() < s.linger_until) {
       if (s.sleeper_waiting && std::exchange(s.sleeper_relaxed, false)) s.wake_sleepers();
       return;
     }

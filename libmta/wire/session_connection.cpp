@@ -307,7 +307,7 @@ result<> session::impl::flush() {
     out += control;
     frames += std::exchange(control_frames, 0);
     control.clear();
-    last_send = clock::now();
+    linger_until = clock::now() + options.linger;
   }
   std::size_t calls = 0;
   auto sent = c->socket.send_all(out, clock::now() + options.reply_timeout, calls);

@@ -129,7 +129,7 @@ struct session::impl {
   bool stopping_unsent = false;
   bool stop_begun = false;
   std::string stop_words;
-  clock::time_point last_send{};
+  clock::time_point linger_until{};  // results reported before this wait for company
 
   std::uint32_t takers_waiting = 0;
   std::uint32_t takers_interrupted = 0;  // of those, how many have to leave because of interrupt()

@@ -79,8 +79,9 @@ class world {
     }
     invariants();
     if (unfinished_ != 0)
-      fail(std::to_string(std::chrono::duration_cast<minutes>(now_ - traffic_end_).count()) + " min after the traffic, " +
-           std::to_string(unfinished_) + " messages were never finished: " + describe_unfinished());
+      fail(std::to_string(std::chrono::duration_cast<minutes>(now_ - traffic_end_).count()) +
+           " min after the traffic, " + std::to_string(unfinished_) +
+           " messages were never finished: " + describe_unfinished());
     return totals_;
   }
 

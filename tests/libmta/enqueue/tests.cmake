@@ -1,4 +1,4 @@
-#As by default, with the made - up mail.
+# As by default, with the made-up mail.
 file(GLOB enqueue_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/libmta/enqueue/*.cpp)
 add_executable(test_libmta_enqueue ${enqueue_sources})
 target_link_libraries(test_libmta_enqueue PRIVATE test_main test_messages)

@@ -61,6 +61,9 @@ json::array history_to_json(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) {
     json::error_code wrong;
     json::value event = json::parse(line, wrong);
+    if (!wrong && event.is_object())
+      if (auto* const time = event.get_object().if_contains("time"); time != nullptr && time->is_int64())
+        *time = json_time(queue::time_point{std::chrono::milliseconds{time->get_int64()}});
     // A line cut off by a crash is shown as it is.
     events.push_back(wrong ? json::value(json::object{{"text", line}}) : std::move(event));
   }

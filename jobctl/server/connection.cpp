@@ -65,7 +65,7 @@ void connection::flush() {
     if (!closed() && out_.size() - sent_ > most_output) lost("it does not read what it is sent");
     return;
   }
-  while (sent_ < out_.size()) {
+  while (heard_ && sent_ < out_.size()) {
     const ssize_t n = ::send(socket_.native_handle(), out_.data() + sent_, out_.size() - sent_,
                              MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0) {
@@ -74,8 +74,10 @@ void connection::flush() {
     }
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return wait_writable();
-    const bool orderly = errno == EPIPE || errno == ECONNRESET;
-    return lost(orderly ? std::string() : mta::os_error("send").message());
+    if (errno != EPIPE && errno != ECONNRESET) return lost(mta::os_error("send").message());
+    // It has left. What it said before is still to be read; the end of that is the end of the connection.
+    heard_ = false;
+    break;
   }
   sent_ = 0;
   out_.clear();

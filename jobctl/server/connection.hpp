@@ -72,6 +72,7 @@ class connection : public std::enable_shared_from_this<connection> {
   bool announced_ = false;  // on_output was called and flush() not yet
   bool waiting_ = false;    // for the socket to be writable
   bool ending_ = false;     // close_after_output
+  bool heard_ = true;       // false: the other end is closed, what is written is dropped
 };
 
 }  // namespace jobctl

@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(a_message_is_shown_with_envelope_recipients_and_history) {
   const auto committed = server.commit("maildir", content, {"a@there.example", "b@there.example"});
   server.announce("maildir", committed);
   auto file = server.store().open("maildir", committed.id.file).value();
-  file->note_history(committed.id.slot, R"({"time":"2026-11-21T12:00:01.000Z","text":"mailbox is full"})");
+  file->note_history(committed.id.slot, R"({"time":1795262401000,"text":"mailbox is full"})");
   mta::queue::message_state state;
   state.phase = phase::deferred;
   state.attempts = 1;
@@ -210,6 +210,7 @@ BOOST_AUTO_TEST_CASE(a_message_is_shown_with_envelope_recipients_and_history) {
   BOOST_TEST(!recipients[1].at("finished").as_bool());
   const auto& history = m.at("history").as_array();
   BOOST_REQUIRE(history.size() == 1u);
+  BOOST_TEST(history[0].at("time").as_string() == "2026-11-21T12:00:01.000Z");
   BOOST_TEST(history[0].at("text").as_string() == "mailbox is full");
   // The controller knows better than the disk: it was not told of the deferral.
   BOOST_TEST(m.at("state").as_string() == "ready");

@@ -119,6 +119,28 @@ BOOST_AUTO_TEST_CASE(no_more_is_leased_than_was_asked_for) {
   BOOST_TEST(figures().ready == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_program_said_before_it_left_counts_although_it_hears_no_answer) {
+  until_indexed();
+  auto& p = channel_program();
+  p.send(wire::ask{1});
+  settle(p);
+  const auto id = commit();
+  enqueuer().send(announcement(id));
+  BOOST_REQUIRE((leased(p) == std::vector{id}));
+  write_state(id, queue::phase::finished);
+  // More questions than the server reads at once, so that an answer finds nobody before the result is read.
+  std::string said;
+  for (std::uint32_t i = 0; i < 6000; ++i) append(said, wire::poll{i, 1});
+  wire::results r;
+  r.messages.push_back({id, wire::outcome::finished, {}});
+  append(said, r);
+  p.send_bytes(said);
+  p.close();
+  until([&] { return server->workers().empty(); }, "the program's end to be noticed");
+  BOOST_TEST(figures().finished == 1u);
+  BOOST_TEST(figures().ready == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(two_programs_never_get_the_same_message) {
   until_indexed();
   auto& one = channel_program();

@@ -99,7 +99,7 @@ void engine::thread_creation_loop() {
         break;
       }
       bool started = true;
-      for (std::uint32_t i = running; i < wanted && started; ++i) started = start_thread();
+      while (started && reserve_thread(wanted)) started = start_thread();
       if (!started) break;
     }
     // SLEEP. While threads run, arriving leases are theirs; look again soon whether more of them are needed.
@@ -123,13 +123,18 @@ result<wire::backlog> engine::ask_for_backlog() {
   return session_->poll(running, options_.controller_timeout);
 }
 
+/// Counts one more thread, unless so many run as are wanted: a parked one may have begun to work meanwhile.
+bool engine::reserve_thread(std::uint32_t wanted) {
+  const std::scoped_lock guard(mutex_);
+  if (running_ >= wanted) return false;
+  ++running_;
+  ++os_threads_;
+  return true;
+}
+
+/// Starts the thread that has been reserved.
 bool engine::start_thread() {
   auto* keeps_alive = new std::shared_ptr<engine>(shared_from_this());
-  {
-    const std::scoped_lock guard(mutex_);
-    ++running_;
-    ++os_threads_;
-  }
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
   ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
@@ -178,12 +183,15 @@ void engine::processing_thread() noexcept {
       id = ++last_thread_id_;
     }
     const ending how = process_messages(id);
+    bool left_some = false;
     {
       const std::scoped_lock guard(mutex_);
-      --running_;
+      // A parked thread that claimed a message while as many ran as may has left it to us.
+      left_some = how == ending::nothing_left && !ready_.empty() && !session_->stop_requested();
+      if (!left_some) --running_;
       changed_.notify_all();
     }
-    if (how == ending::aborted || !park()) break;
+    if (how == ending::aborted || (!left_some && !park())) break;
   }
   const std::scoped_lock guard(mutex_);
   --os_threads_;
@@ -206,20 +214,33 @@ engine::ending engine::process_messages(int thread_id) noexcept {
 
 /// Waits for a message as the one thread that may; true: there is one, and this thread's next life begins.
 bool engine::park() {
-  {
+  while (true) {
+    {
+      const std::scoped_lock guard(mutex_);
+      if (parked_ || done_ || session_->stop_requested()) return false;
+      parked_ = true;
+    }
+    refill_credit();
+    (void)session_->flush();
+    const auto got = session_->take(steady_clock::now() + for_ever);
+    bool may_run = false;
+    {
+      // Counted before the message is claimed: the loop must not take us for idle meanwhile.
+      const std::scoped_lock guard(mutex_);
+      parked_ = false;
+      may_run = got && !done_ && running_ < options_.max_threads;
+      if (may_run) ++running_;
+    }
+    if (!got) return false;
+    claim_some(*got);
+    if (may_run) return true;
+    // As many ran as may: one of them takes it when it has nothing else, or has ended meanwhile.
     const std::scoped_lock guard(mutex_);
-    if (parked_ || done_ || session_->stop_requested()) return false;
-    parked_ = true;
+    if (!ready_.empty() && !done_ && running_ < options_.max_threads) {
+      ++running_;
+      return true;
+    }
   }
-  refill_credit();
-  (void)session_->flush();
-  const auto got = session_->take(steady_clock::now() + for_ever);
-  if (got) claim_some(*got);
-  const std::scoped_lock guard(mutex_);
-  parked_ = false;
-  if (!got || done_) return false;
-  ++running_;
-  return true;
 }
 
 bool engine::take_ready(claimed& out) {

@@ -34,6 +34,7 @@ class engine : public std::enable_shared_from_this<engine> {
   // --- the calling thread
   void thread_creation_loop();
   result<> wait_for_threads();
+  bool reserve_thread(std::uint32_t wanted);
   bool start_thread();
   result<wire::backlog> ask_for_backlog();
 

@@ -153,8 +153,13 @@ bool engine::start_thread() {
 
 result<> engine::wait_for_threads() {
   session_->request_stop();  // nothing more is taken; what nobody took goes back
+  {
+    const std::scoped_lock guard(mutex_);
+    done_ = true;
+  }
+  give_back_ready();  // at once: a message in hand may take long
+  (void)session_->flush();
   std::unique_lock guard(mutex_);
-  done_ = true;
   const bool ended = changed_.wait_for(guard, options_.wait_timeout, [this] { return os_threads_ == 0; });
   if (ended) {
     guard.unlock();

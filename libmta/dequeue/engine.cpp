@@ -79,8 +79,8 @@ void engine::thread_creation_loop() {
       if (session_->stop_requested()) return;
       const auto backlog = ask_for_backlog();
       if (!backlog) {
-        if (backlog.error().code == errc::disconnected || session_->why().code) return;
-        break;  // no answer in time: sleep and ask again
+        if (session_->why().code) return;
+        break;  // no answer in time: sleep and ask again; how long without a connection, the session knows
       }
       const std::uint64_t processed = processed_.load();
       const std::uint64_t pending = backlog->pending + session_->buffered() + session_->in_hand();

@@ -306,12 +306,16 @@ bool engine::process_one(claimed c, void*& state, int thread_id) {
     }
     context& in_hand = **opened;
     message m(in_hand);
-    std::string why;
+    std::string why = "not finished";
     try {
       go_on = handler_.process(state, m) == next_step::go_on;
     } catch (const std::exception& e) {
       go_on = false;
       why = e.what();
+      write_log_line("message " + in_hand.id() + ": " + why);
+    } catch (...) {
+      go_on = false;
+      why = "unknown exception";
       write_log_line("message " + in_hand.id() + ": " + why);
     }
     if (!in_hand.finished())

@@ -191,12 +191,24 @@ void engine::processing_thread() noexcept {
     bool left_some = false;
     {
       const std::scoped_lock guard(mutex_);
-      // A parked thread that claimed a message while as many ran as may has left it to us.
-      left_some = how == ending::nothing_left && !ready_.empty() && !session_->stop_requested();
-      if (!left_some) --running_;
+      // Claimed by a parked thread while as many ran as may, or by this one before it had to end.
+      left_some = !ready_.empty() && !session_->stop_requested();
+      if (!left_some)
+        --running_;
+      else if (how == ending::aborted)
+        ++os_threads_;
       changed_.notify_all();
     }
-    if (how == ending::aborted || (!left_some && !park())) break;
+    if (how == ending::aborted) {
+      if (left_some) {
+        (void)start_thread();  // in our place
+      } else {
+        refill_credit();  // what comes wakes the loop, which creates a thread for it
+        (void)session_->flush();
+      }
+      break;
+    }
+    if (!left_some && !park()) break;
   }
   const std::scoped_lock guard(mutex_);
   --os_threads_;

@@ -240,7 +240,9 @@ class MTA_API dequeue_handler {
 /// Works the channel; returns when there has been nothing to do for max_attempts * retry_interval, or after a
 /// request to stop (SIGTERM, the job controller, request_stop()). Errors: errc::disconnected (no job
 /// controller), errc::not_configured (no channel given, or unknown), errc::timed_out (threads still ran after
-/// wait_timeout), the system's.
+/// wait_timeout), the system's. After errc::timed_out those threads still use the handler: a reference must
+/// stay good for ever, a shared handler is kept until the last of them has ended.
+MTA_API result<> dequeue(const dequeue_options&, std::shared_ptr<dequeue_handler>);
 MTA_API result<> dequeue(const dequeue_options&, dequeue_handler&);
 
 namespace detail {
@@ -261,14 +263,14 @@ requires std::invocable<Process&, message&> result<> dequeue(const dequeue_optio
                                                              Process process) {
   class handler final : public dequeue_handler {
    public:
-    explicit handler(Process& p) : process_(p) {}
+    explicit handler(Process p) : process_(std::move(p)) {}
     next_step process(void*&, message& m) override { return detail::step(process_, m); }
     void thread_done(void*) noexcept override {}
 
    private:
-    Process& process_;
-  } h(process);
-  return dequeue(options, static_cast<dequeue_handler&>(h));
+    Process process_;
+  };
+  return dequeue(options, std::shared_ptr<dequeue_handler>(std::make_shared<handler>(std::move(process))));
 }
 
 /// Works the channel with a state per processing thread: `make_state()` is called at a thread's first
@@ -280,7 +282,7 @@ requires std::invocable<MakeState&> && std::invocable < Process&, std::invoke_re
   using state = std::invoke_result_t<MakeState&>;
   class handler final : public dequeue_handler {
    public:
-    handler(MakeState& make, Process& p) : make_(make), process_(p) {}
+    handler(MakeState make, Process p) : make_(std::move(make)), process_(std::move(p)) {}
     next_step process(void*& thread_state, message& m) override {
       if (!thread_state) thread_state = new state(make_());
       return detail::step(process_, *static_cast<state*>(thread_state), m);
@@ -288,10 +290,11 @@ requires std::invocable<MakeState&> && std::invocable < Process&, std::invoke_re
     void thread_done(void* thread_state) noexcept override { delete static_cast<state*>(thread_state); }
 
    private:
-    MakeState& make_;
-    Process& process_;
-  } h(make_state, process);
-  return dequeue(options, static_cast<dequeue_handler&>(h));
+    MakeState make_;
+    Process process_;
+  };
+  return dequeue(options, std::shared_ptr<dequeue_handler>(
+                              std::make_shared<handler>(std::move(make_state), std::move(process))));
 }
 
 }  // namespace mta

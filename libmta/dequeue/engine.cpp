@@ -26,11 +26,11 @@ std::size_t stack_size(std::size_t wanted) {
 }  // namespace
 
 engine::engine(std::shared_ptr<const config::settings> settings, const config::channel& channel,
-               const dequeue_options& options, dequeue_handler& handler)
+               const dequeue_options& options, std::shared_ptr<dequeue_handler> handler)
     : settings_(std::move(settings)),
       channel_(channel),
       options_(options),
-      handler_(handler),
+      handler_(std::move(handler)),
       store_(queue::real_file_io(), settings_->queue_root()),
       claims_(store_, channel.name) {}
 
@@ -50,6 +50,7 @@ result<> engine::run() {
   thread_creation_loop();
   const auto waited = wait_for_threads();
   if (waited) {
+    handler_.reset();                   // here, and not whenever the last thread lets go of us
     const error why = session_->why();  // of a connection that was lost; none if we leave by ourselves
     session_->close();
     if (why.code) return why;
@@ -225,7 +226,7 @@ engine::ending engine::process_messages(int thread_id) noexcept {
       break;
     }
   }
-  handler_.thread_done(state);
+  handler_->thread_done(state);
   return how;
 }
 
@@ -320,7 +321,7 @@ bool engine::process_one(claimed c, void*& state, int thread_id) {
     message m(in_hand);
     std::string why = "not finished";
     try {
-      go_on = handler_.process(state, m) == next_step::go_on;
+      go_on = handler_->process(state, m) == next_step::go_on;
     } catch (const std::exception& e) {
       go_on = false;
       why = e.what();
@@ -391,6 +392,10 @@ void handle_termination() {
 }  // namespace
 
 result<> dequeue(const dequeue_options& options, dequeue_handler& handler) {
+  return dequeue(options, std::shared_ptr<dequeue_handler>(std::shared_ptr<void>(), &handler));
+}
+
+result<> dequeue(const dequeue_options& options, std::shared_ptr<dequeue_handler> handler) {
   const auto settings = dequeueing::site();
   if (!settings) return settings.error();
   std::string name = options.channel;
@@ -404,7 +409,7 @@ result<> dequeue(const dequeue_options& options, dequeue_handler& handler) {
   dequeue_options checked = options;
   checked.max_threads = std::max(checked.max_threads, 1u);
   handle_termination();
-  return std::make_shared<dequeueing::engine>(*settings, *channel, checked, handler)->run();
+  return std::make_shared<dequeueing::engine>(*settings, *channel, checked, std::move(handler))->run();
 }
 
 }  // namespace mta

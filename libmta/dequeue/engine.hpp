@@ -23,7 +23,7 @@ namespace mta::dequeueing {
 class engine : public std::enable_shared_from_this<engine> {
  public:
   engine(std::shared_ptr<const config::settings>, const config::channel&, const dequeue_options&,
-         dequeue_handler&);
+         std::shared_ptr<dequeue_handler>);
 
   /// Connects, works, returns when there is no more to do; the errors are those of mta::dequeue().
   result<> run();
@@ -54,7 +54,7 @@ class engine : public std::enable_shared_from_this<engine> {
   const std::shared_ptr<const config::settings> settings_;
   const config::channel& channel_;
   const dequeue_options options_;
-  dequeue_handler& handler_;
+  std::shared_ptr<dequeue_handler> handler_;  // given up in run() when every thread has ended
   queue::store store_;
   claims claims_;
   std::unique_ptr<wire::session> session_;

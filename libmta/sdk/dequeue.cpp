@@ -148,12 +148,10 @@ int mtaDequeueStart(void* ctx1, mta_dq_process_message_t* process_message,
                                         });
   va_end(args.list);
   if (read != MTA_OK) return status(read);
-  // Threads that outlive the wait still use it: then it is left to them.
-  auto handler = std::make_unique<callbacks>(ctx1, process_message, process_done);
-  const auto done = mta::dequeue(o, *handler);
+  const auto done = mta::dequeue(o, std::shared_ptr<mta::dequeue_handler>(
+                                        std::make_shared<callbacks>(ctx1, process_message, process_done)));
   if (done) return MTA_OK;
   mta::log_line(done.error().message());
-  if (done.error().code == mta::errc::timed_out) (void)handler.release();
   return status(mta::sdk::status_of(done.error(), MTA_NETWORK));
 }
 

@@ -213,6 +213,7 @@ class conversation {
   }
 
   std::unique_ptr<program_connection> connection;
+  std::uint32_t max_threads = 0;  ///< as HELLO said
   std::vector<wire::message_result> results;
   std::deque<wire::poll> questions;
   bool answer_polls = true;  ///< at once, with these two:
@@ -286,7 +287,9 @@ struct dequeue_fixture {
 
   void launch() {
     running = std::async(std::launch::async, [this] {
-      return std::make_shared<mta::dequeueing::engine>(settings, *settings->find_channel("x"), options, p)
+      const std::shared_ptr<mta::dequeue_handler> handler(std::shared_ptr<void>(), &p);
+      return std::make_shared<mta::dequeueing::engine>(settings, *settings->find_channel("x"), options,
+                                                       handler)
           ->run();
     });
   }
@@ -298,8 +301,9 @@ struct dequeue_fixture {
   conversation& welcome(std::vector<queue::message_id>* holding = nullptr) {
     wire::hello said;
     auto c = controller->welcome(&said);
-    if (holding != nullptr) *holding = std::move(said.holding);
     with = std::make_unique<conversation>(std::move(c), p.rang);
+    with->max_threads = said.max_threads;
+    if (holding != nullptr) *holding = std::move(said.holding);
     return *with;
   }
   /// What the loop returned; it must be about to.
@@ -329,9 +333,9 @@ struct dequeue_fixture {
     queue::envelope e;
     e.from = "sender@example.org";
     for (const auto& r : recipients) e.recipients.push_back({r, "", "", 0, 0});
-    return commit(e, content);
+    return commit_envelope(e, content);
   }
-  queue::message_id commit(const queue::envelope& e, const std::string& content) {
+  queue::message_id commit_envelope(const queue::envelope& e, const std::string& content) {
     if (!writer) {
       queue::writer_options o;
       o.one_shot = true;  // files of 64 messages

@@ -115,10 +115,11 @@ result<std::string_view> context::content() {
 
 result<std::size_t> context::read(std::uint64_t offset, std::span<std::byte> buffer) {
   if (const auto checked = check_content(); !checked) return checked.error();
-  if (offset >= window_start_ && offset < window_start_ + window_.size()) {
-    const auto at = static_cast<std::size_t>(offset - window_start_);
-    const std::size_t n = std::min(buffer.size(), window_.size() - at);
-    std::memcpy(buffer.data(), window_.data() + at, n);
+  if (offset >= entry().content_length) return std::size_t{0};
+  const auto n =
+      static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), entry().content_length - offset));
+  if (offset >= window_start_ && offset + n <= window_start_ + window_.size()) {
+    std::memcpy(buffer.data(), window_.data() + static_cast<std::size_t>(offset - window_start_), n);
     return n;
   }
   return claimed_.lock->file().read_content_part(entry(), offset, buffer);

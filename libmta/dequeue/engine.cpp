@@ -44,7 +44,11 @@ result<> engine::run() {
   o.patience = std::max<std::chrono::milliseconds>(options_.retry_interval * options_.max_attempts,
                                                    std::chrono::seconds(1));
   auto connected = wire::session::connect(std::move(o));
-  if (!connected) return connected.error();
+  if (!connected) {
+    error why = connected.error();
+    if (why.code == errc::timed_out) why.code = errc::disconnected;  // the other is about our threads
+    return why;
+  }
   session_ = std::move(*connected);
   const stoppable registration(*session_);
   thread_creation_loop();

@@ -337,13 +337,14 @@ bool engine::process_one(claimed c, void*& state, int thread_id) {
     }
     if (!in_hand.finished())
       if (const auto deferred = in_hand.defer(why); !deferred) log_problem(deferred.error());
+    processed_.fetch_add(1,
+                         std::memory_order_relaxed);  // first: the loop looks at it after the result is out
     report(in_hand.outcome());
   } catch (const std::bad_alloc&) {
     lock->unlock(damaged.id.slot);
     report(later);
     go_on = false;
   }
-  processed_.fetch_add(1, std::memory_order_relaxed);
   const auto ns = static_cast<std::uint64_t>((steady_clock::now() - started).count());
   const std::uint64_t average = average_ns_.load(std::memory_order_relaxed);
   average_ns_.store(average - average / 8 + ns / 8, std::memory_order_relaxed);

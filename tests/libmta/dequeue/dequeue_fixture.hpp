@@ -128,15 +128,16 @@ class program final : public mta::dequeue_handler {
     return calls_;
   }
   std::size_t begun() const { return calls().size(); }
-  /// The states with which threads ended.
+  /// The states with which threads ended. One that found nothing to do ends with null, at any time.
   std::vector<void*> done() const {
     const std::scoped_lock guard(mutex_);
     return done_;
   }
-  /// The same without threads that never had a message.
-  std::size_t ended_with_a_state() const {
-    const auto all = done();
-    return static_cast<std::size_t>(std::ranges::count_if(all, [](void* s) { return s != nullptr; }));
+  /// Those of threads that had given themselves one.
+  std::vector<void*> states_done() const {
+    auto all = done();
+    std::erase(all, nullptr);
+    return all;
   }
   /// Most calls of process() at the same time.
   int peak() const {

@@ -1,0 +1,10 @@
+# As by default, with a channel program in C that is started by some of the tests.
+file(GLOB dequeue_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/libmta/dequeue/*.cpp)
+add_executable(gated_channel libmta/dequeue/program/gated.c)
+target_link_libraries(gated_channel PRIVATE mta::mta)
+add_executable(test_libmta_dequeue ${dequeue_sources})
+target_link_libraries(test_libmta_dequeue PRIVATE test_main)
+target_compile_definitions(test_libmta_dequeue PRIVATE GATED_CHANNEL="$<TARGET_FILE:gated_channel>")
+add_dependencies(test_libmta_dequeue gated_channel)
+add_test(NAME libmta_dequeue COMMAND test_libmta_dequeue)
+set_tests_properties(libmta_dequeue PROPERTIES TIMEOUT 300)

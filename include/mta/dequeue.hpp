@@ -212,10 +212,11 @@ struct dequeue_options {
   std::uint32_t max_attempts = 5;
   std::chrono::milliseconds retry_interval = std::chrono::seconds(10);  ///< each sleep
   std::chrono::milliseconds controller_timeout =
-      std::chrono::seconds(30);            ///< for an answer of the job controller
-  std::uint32_t messages_per_thread = 20;  ///< waiting messages that deserve a thread: a hint
-  std::uint32_t max_threads = 20;          ///< simultaneous processing threads
-  std::size_t stack_size = 1u << 20;       ///< of each thread, bytes; raised to the system's least
+      std::chrono::seconds(30);  ///< for an answer of the job controller
+  /// Waiting messages that deserve a thread: a hint. The job controller decides, by `threaddepth`.
+  std::uint32_t messages_per_thread = 20;
+  std::uint32_t max_threads = 20;     ///< simultaneous processing threads
+  std::size_t stack_size = 1u << 20;  ///< of each thread, bytes; raised to the system's least
   std::chrono::milliseconds wait_timeout = std::chrono::minutes(30);  ///< for threads to end, at the end
 };
 

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <thread>
 
 namespace mta::dequeueing {
 namespace {
@@ -29,6 +30,7 @@ shared_site& shared() {
 constexpr int most_sessions = 64;
 std::atomic<wire::session*> sessions[most_sessions];
 std::atomic<bool> stopping{false};
+std::atomic<int> requests_under_way{0};
 
 /// Both need the lock.
 result<std::shared_ptr<const config::settings>> load_site(shared_site& s) {
@@ -92,12 +94,17 @@ stoppable::stoppable(wire::session& s) {
 
 stoppable::~stoppable() {
   if (place_ >= 0) sessions[place_].store(nullptr);
+  // A request that has just found the session, in a signal handler of another thread perhaps, is about to use
+  // it.
+  while (requests_under_way.load() != 0) std::this_thread::yield();
 }
 
 void request_stop() noexcept {
   stopping.store(true);
+  requests_under_way.fetch_add(1);
   for (auto& s : sessions)
     if (wire::session* const session = s.load()) session->request_stop();
+  requests_under_way.fetch_sub(1);
 }
 
 bool stop_requested() noexcept { return stopping.load(); }

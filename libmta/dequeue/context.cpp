@@ -9,7 +9,7 @@
 namespace mta::dequeueing {
 namespace {
 
-constexpr std::size_t window_size = 256 * 1024;  // bytes of content read at a time
+constexpr auto window_size = std::size_t{256} * 1024;  // bytes of content read at a time
 
 constexpr std::string_view names[] = {"deferred",        "delivered", "failed",   "relayed",
                                       "relayed_foreign", "returned",  "timed_out"};

@@ -20,7 +20,7 @@ constexpr auto between_polls = std::chrono::milliseconds(20);  // while threads 
 constexpr steady_clock::duration for_ever = std::chrono::hours(24 * 365);
 
 std::size_t stack_size(std::size_t wanted) {
-  return (std::max<std::size_t>(wanted, 256 * 1024) + 4095) & ~std::size_t{4095};
+  return (std::max(wanted, std::size_t{256} * 1024) + 4095) & ~std::size_t{4095};
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ result<> engine::run() {
   session_ = std::move(*connected);
   const stoppable registration(*session_);
   thread_creation_loop();
-  const auto waited = wait_for_threads();
+  auto waited = wait_for_threads();
   if (waited) {
     handler_.reset();                   // here, and not whenever the last thread lets go of us
     const error why = session_->why();  // of a connection that was lost; none if we leave by ourselves
@@ -156,6 +156,17 @@ bool engine::start_thread() {
   return false;
 }
 
+/// Starts the thread that takes over from one that has to end.
+void engine::start_replacement() noexcept {
+  try {
+    (void)start_thread();
+  } catch (const std::bad_alloc&) {  // the loop makes up for it in its next round
+    const std::scoped_lock guard(mutex_);
+    --running_;
+    --os_threads_;
+  }
+}
+
 result<> engine::wait_for_threads() {
   session_->request_stop();  // nothing more is taken; what nobody took goes back
   {
@@ -206,7 +217,7 @@ void engine::processing_thread() noexcept {
     }
     if (how == ending::aborted) {
       if (left_some) {
-        (void)start_thread();  // in our place
+        start_replacement();
       } else {
         refill_credit();  // what comes wakes the loop, which creates a thread for it
         (void)session_->flush();

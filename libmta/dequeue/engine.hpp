@@ -36,6 +36,7 @@ class engine : public std::enable_shared_from_this<engine> {
   result<> wait_for_threads();
   bool reserve_thread(std::uint32_t wanted);
   bool start_thread();
+  void start_replacement() noexcept;
   result<wire::backlog> ask_for_backlog();
 
   // --- processing threads

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -58,7 +59,7 @@ struct channel_appender {
   std::string directory;
   std::mutex mutex;
   bool exists = false;
-  unsigned step = 0;  // size of the next file to be made
+  std::atomic<unsigned> step{0};  // size of the next file to be made; also by the preparer, without the mutex
   std::shared_ptr<append_file> current;
   std::shared_ptr<append_file> next;  // made ready ahead of need
   bool preparing = false;

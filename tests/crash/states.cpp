@@ -6,12 +6,14 @@
 // is lost, nothing failed is acknowledged.
 //
 // CRASH_SEED=N repeats one run; JOBCTL_TEST_LONG=1 tries ten times as many states.
+#include "effort.hpp"
 #include "queue/store.hpp"
 #include "queue/writer.hpp"
 #include "simulated_disk.hpp"
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
 #include <iostream>
@@ -448,7 +450,7 @@ constexpr possible_error possible_errors[] = {{"open", EMFILE, 0},
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(every_state_that_a_power_failure_may_leave_recovers_to_the_old_or_the_new_one) {
-  const std::uint64_t rounds = long_run() ? 40 : 4;
+  const std::uint64_t rounds = std::max(1u, (long_run() ? 40 : 4) / test::effort_divisor);
   const std::uint64_t from = first_seed(), to = std::getenv("CRASH_SEED") != nullptr ? from + 1 : rounds;
   for (const scenario& s : scenarios) {
     const std::uint64_t before = states_checked;
@@ -467,7 +469,7 @@ BOOST_AUTO_TEST_CASE(every_state_that_a_power_failure_may_leave_recovers_to_the_
     BOOST_TEST(states_checked > before);
   }
   std::cout << states_checked << " crash states checked\n";
-  if (std::getenv("CRASH_SEED") == nullptr) BOOST_TEST(states_checked >= 20'000u);
+  if (std::getenv("CRASH_SEED") == nullptr) BOOST_TEST(states_checked >= 20'000u / test::effort_divisor);
 }
 
 BOOST_AUTO_TEST_CASE(every_call_that_fails_once_loses_nothing_and_acknowledges_nothing_falsely) {
@@ -484,7 +486,7 @@ BOOST_AUTO_TEST_CASE(every_call_that_fails_once_loses_nothing_and_acknowledges_n
       });
       s.run(w);
     }
-    for (std::uint64_t call = 0; call < kinds.size(); ++call)
+    for (std::uint64_t call = 0; call < kinds.size(); call += test::effort_divisor)
       for (const possible_error& e : possible_errors) {
         if (kinds[call] != e.kind) continue;
         world w(first_seed());
@@ -509,5 +511,5 @@ BOOST_AUTO_TEST_CASE(every_call_that_fails_once_loses_nothing_and_acknowledges_n
       }
   }
   std::cout << runs << " failing calls tried\n";
-  BOOST_TEST(runs > 500u);
+  BOOST_TEST(runs > 500u / test::effort_divisor);
 }

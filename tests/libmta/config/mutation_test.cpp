@@ -2,6 +2,7 @@
 // Of use mostly in the sanitizer builds.
 
 #include "config/settings.hpp"
+#include "effort.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -69,8 +70,9 @@ BOOST_AUTO_TEST_CASE(any_damage_is_read_or_complained_about) {
   const char* given = std::getenv("JOBCTL_TEST_SEED");
   const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : 20261121;
   std::mt19937_64 random(seed);
+  const int rounds = 20'000 / static_cast<int>(test::effort_divisor);
   int read = 0, refused = 0;
-  for (int round = 0; round < 20'000; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     const std::string text = mutate(random, seed_text);
     const auto result = mta::config::parse(text, "f");
     if (!result) {

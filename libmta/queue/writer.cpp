@@ -153,7 +153,7 @@ struct writer::impl {
       return again->file;
     }
     if (known.size() != before) replace_append_hint(io, channel.directory, known);
-    const unsigned step = options.one_shot && known.size() > 2 ? 1 : channel.step;
+    const unsigned step = options.one_shot && known.size() > 2 ? 1 : channel.step.load();
     auto made = append_file::create(io, channel.directory, geometry_step(step), now);
     if (!made) return made.error();
     channel.step = std::min(step + 1, 2u);

@@ -1,0 +1,238 @@
+// mtaChannelGetName, mtaUniqueString, mtaDateTime, mtaVersion*, mtaStackSize, mtaBlockSize, mtaLog, item
+// lists.
+#include "sdk_fixture.hpp"
+
+#include <cstdarg>
+#include <cstdio>
+#include <ctime>
+#include <fcntl.h>
+#include <regex>
+#include <set>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace {
+
+/// What is written to standard output while it lives.
+class captured_output {
+ public:
+  captured_output() : path_(directory_.path() + "/out") {
+    std::fflush(stdout);
+    before_ = ::dup(STDOUT_FILENO);
+    const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    ::dup2(file, STDOUT_FILENO);
+    ::close(file);
+  }
+  ~captured_output() { end(); }
+  std::string end() {
+    if (before_ >= 0) {
+      ::dup2(before_, STDOUT_FILENO);
+      ::close(before_);
+      before_ = -1;
+    }
+    std::ifstream in(path_);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+ private:
+  test::temporary_directory directory_;
+  std::string path_;
+  int before_ = -1;
+};
+
+void log_by_list(const char* format, ...) __attribute__((__format__(__printf__, 1, 2)));
+void log_by_list(const char* format, ...) {
+  va_list list;
+  va_start(list, format);
+  mtaLogv(format, list);
+  va_end(list);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(sdk_miscellaneous)
+
+// --- mtaChannelGetName
+
+BOOST_AUTO_TEST_CASE(the_channels_name_is_that_of_the_environment) {
+  const test::environment_variable channel("PMDF_CHANNEL", "tcp_local");
+  char name[CHANLENGTH + 1] = "?";
+  size_t length = 0;
+  BOOST_TEST(mtaChannelGetName(name, &length, sizeof name) == name);
+  BOOST_TEST(std::string_view(name) == "tcp_local");
+  BOOST_TEST(length == 9u);
+  BOOST_TEST(mtaChannelGetName(name, nullptr, sizeof name) == name);
+}
+
+BOOST_AUTO_TEST_CASE(a_channels_name_of_the_greatest_length_fits_its_buffer) {
+  const std::string longest(CHANLENGTH, 'c');
+  const test::environment_variable channel("PMDF_CHANNEL", longest.c_str());
+  char name[CHANLENGTH + 1];
+  BOOST_TEST(mtaChannelGetName(name, nullptr, sizeof name) == name);
+  BOOST_TEST(std::string_view(name) == longest);
+}
+
+BOOST_AUTO_TEST_CASE(a_buffer_too_small_for_the_channels_name_is_an_error) {
+  const test::environment_variable channel("PMDF_CHANNEL", "tcp_local");
+  char name[9];
+  BOOST_TEST(mtaChannelGetName(name, nullptr, sizeof name) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_STRTRUERR);
+}
+
+BOOST_AUTO_TEST_CASE(without_the_environment_there_is_no_channels_name) {
+  const test::environment_variable channel("PMDF_CHANNEL", nullptr);
+  char name[CHANLENGTH + 1];
+  BOOST_TEST(mtaChannelGetName(name, nullptr, sizeof name) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_NO);
+}
+
+BOOST_AUTO_TEST_CASE(the_channels_name_needs_a_buffer) {
+  const test::environment_variable channel("PMDF_CHANNEL", "x");
+  BOOST_TEST(mtaChannelGetName(nullptr, nullptr, 33) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_BADARGS);
+}
+
+// --- mtaUniqueString
+
+BOOST_AUTO_TEST_CASE(unique_strings_fit_twenty_bytes_and_file_names_and_differ) {
+  std::set<std::string> seen;
+  for (int i = 0; i < 1000; ++i) {
+    char text[20];
+    size_t length = 0;
+    BOOST_REQUIRE(mtaUniqueString(text, &length, sizeof text) == text);
+    BOOST_TEST(length == std::string_view(text).size());
+    BOOST_TEST(std::regex_match(text, std::regex("[0-9A-Za-z_-]+")));
+    seen.insert(text);
+  }
+  BOOST_TEST(seen.size() == 1000u);
+}
+
+BOOST_AUTO_TEST_CASE(a_buffer_too_small_for_a_unique_string_is_an_error) {
+  char text[5];
+  BOOST_TEST(mtaUniqueString(text, nullptr, sizeof text) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_STRTRUERR);
+  BOOST_TEST(mtaUniqueString(nullptr, nullptr, 20) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_BADARGS);
+}
+
+// --- mtaDateTime
+
+BOOST_AUTO_TEST_CASE(a_date_is_written_as_in_rfc_2822_in_the_local_zone) {
+  const test::environment_variable zone("TZ", "XYZ-05:30");
+  ::tzset();
+  char date[81];
+  size_t length = 0;
+  BOOST_TEST(mtaDateTime(date, &length, sizeof date, 1'000'000'000) == date);
+  BOOST_TEST(std::string_view(date) == "Sun, 09 Sep 2001 07:16:40 +0530");
+  BOOST_TEST(length == 31u);
+}
+
+BOOST_AUTO_TEST_CASE(the_date_of_time_0_is_now) {
+  char date[81], before[81], after[81];
+  mtaDateTime(before, nullptr, sizeof before, std::time(nullptr));
+  mtaDateTime(date, nullptr, sizeof date, 0);
+  mtaDateTime(after, nullptr, sizeof after, std::time(nullptr));
+  BOOST_TEST((std::string_view(date) == before || std::string_view(date) == after));
+}
+
+BOOST_AUTO_TEST_CASE(a_date_that_does_not_fit_is_cut_and_reported) {
+  char date[12] = "?";
+  size_t length = 0;
+  BOOST_TEST(mtaDateTime(date, &length, sizeof date, 1'000'000'000) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_STRTRU);
+  BOOST_TEST(std::string_view(date).substr(0, 5) == "Sun, ");
+  BOOST_TEST(std::string_view(date).size() == 11u);
+  BOOST_TEST(length == 11u);
+  BOOST_TEST(mtaDateTime(nullptr, nullptr, 81, 0) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_BADARGS);
+}
+
+// --- versions and sizes
+
+BOOST_AUTO_TEST_CASE(the_version_is_the_projects) {
+  const std::string version = std::to_string(mtaVersionMajor()) + '.' + std::to_string(mtaVersionMinor()) +
+                              '.' + std::to_string(mtaVersionRevision());
+  BOOST_TEST(version == JOBCTL_VERSION);
+}
+
+BOOST_AUTO_TEST_CASE(the_block_size_is_the_configured_one_or_1024) {
+  {
+    const test::site s;
+    BOOST_TEST(mtaBlockSize() == 2048u);
+  }
+  const test::temporary_directory bare;
+  const test::environment_variable root("JOBCTL_ROOT", bare.path().c_str());
+  BOOST_TEST(mtaBlockSize() == 1024u);
+  mtaDone();
+}
+
+extern "C" {
+static void* submit_in_thread(void* result) {
+  mta_nq_t* nq = nullptr;
+  int status = mtaEnqueueStart(&nq, "ann@example.org", 0, 0);
+  if (status == MTA_OK) status = mtaEnqueueTo(nq, "bob@example.org", 0, MTA_ENV_TO, 0);
+  if (status == MTA_OK) status = mtaEnqueueWriteLine(nq, "Subject: small stack", 0, nullptr);
+  if (status == MTA_OK) status = mtaEnqueueFinish(nq, 0);
+  *static_cast<int*>(result) = status;
+  return nullptr;
+}
+}
+
+BOOST_AUTO_TEST_CASE(a_thread_of_the_least_stack_size_can_submit_a_message) {
+  const test::site s;
+  BOOST_REQUIRE_EQUAL(mtaInit(0), MTA_OK);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  BOOST_REQUIRE_EQUAL(pthread_attr_setstacksize(&attributes, mtaStackSize()), 0);
+  pthread_t thread{};
+  int status = -1;
+  BOOST_REQUIRE_EQUAL(pthread_create(&thread, &attributes, submit_in_thread, &status), 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+  BOOST_TEST(status == MTA_OK);
+}
+
+// --- mtaLog
+
+BOOST_AUTO_TEST_CASE(each_log_call_writes_one_line_with_the_local_time) {
+  captured_output out;
+  mtaLog("%s has %d messages", "channel x", 7);
+  log_by_list("%c%s", 'b', "y list");
+  const std::string text = out.end();
+  BOOST_TEST(std::regex_match(text, std::regex("\\d\\d:\\d\\d:\\d\\d\\.\\d\\d: channel x has 7 messages\n"
+                                               "\\d\\d:\\d\\d:\\d\\d\\.\\d\\d: by list\n")),
+             text);
+}
+
+BOOST_AUTO_TEST_CASE(a_line_end_in_the_format_does_not_make_a_second_line) {
+  captured_output out;
+  mtaLog("ends\n");
+  mtaLog("in the\nmiddle");
+  mtaLog("%s", std::string(10'000, 'x').c_str());
+  const std::string text = out.end();
+  BOOST_TEST(std::count(text.begin(), text.end(), '\n') == 3);
+  BOOST_TEST(text.size() > 10'000u);
+}
+
+// --- item lists that grow (what the C++ wrapper of the original's author uses)
+
+BOOST_AUTO_TEST_CASE(item_lists_grow_and_can_be_copied) {
+  mta_item_list_t* items = mtaItemListInt(nullptr, MTA_DELIVERY_FLAGS, 5);
+  items = mtaItemListStr(items, MTA_ENV_ID, "some id", 4);
+  BOOST_REQUIRE(items != nullptr);
+  BOOST_TEST(items[0].item_code == MTA_DELIVERY_FLAGS);
+  BOOST_TEST(items[0].item_length == 5);
+  BOOST_TEST(items[1].item_code == MTA_ENV_ID);
+  BOOST_TEST(items[1].item_length == 4);
+  BOOST_TEST(items[2].item_code == MTA_END_LIST);
+  mta_item_list_t* const copy = mtaItemListCopy(items);
+  mtaItemListDispose(items);
+  BOOST_REQUIRE(copy != nullptr);
+  BOOST_TEST(copy[1].item_code == MTA_ENV_ID);
+  BOOST_TEST(std::string_view(static_cast<const char*>(copy[1].item_address), 4) == "some");
+  BOOST_TEST(copy[2].item_code == MTA_END_LIST);
+  mtaItemListDispose(copy);
+  mtaItemListDispose(nullptr);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

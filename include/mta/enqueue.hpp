@@ -26,7 +26,10 @@
 
 namespace mta {
 
-/// Where a recipient appears.
+/// Where a recipient appears. Once one is named in the header, the message is taken to originate here: what
+/// the header lacks is added (From:, To:, Cc:, Date:, Message-ID:), and if it names recipients of its own,
+/// resent fields are put before it. Blind copies are not named. A message whose recipients are all in the
+/// envelope only is left as it is, but for a Received: line.
 enum class recipient_role : std::uint8_t {
   envelope,  ///< envelope only: transferred and re-enqueued mail
   to,        ///< envelope, and the To: line that is then made

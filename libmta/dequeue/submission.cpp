@@ -2,50 +2,113 @@
 #include "enqueue/submission.hpp"
 
 #include "base/identity.hpp"
+#include "base/text.hpp"
 #include "dequeue/context.hpp"
 #include "dequeue/site.hpp"
+#include "enqueue/address.hpp"
 #include "enqueue/header.hpp"
 
 #include <mta/enqueue.hpp>
 #include <mta/program.hpp>
 
+#include <algorithm>
 #include <chrono>
 
 namespace mta {
+
+namespace {
+
+constexpr std::size_t longest_header = 256 * 1024;  // bytes that are kept while the header is completed
+
+error too_late(const char* what) { return {std::make_error_code(std::errc::operation_not_permitted), what}; }
+
+}  // namespace
 
 struct submission::impl {
   enqueue::submission inner;
   std::string to, cc;        // for the header lines
   std::size_t envelope = 0;  // recipients in the envelope
+  bool originates = false;   // some recipient belongs into the header: so does what else a header must have
   bool header_begun = false;
+  bool in_header = false;  // of originated mail: it is kept in `header` until its end has come
+  std::string header;
   queue::priority priority = queue::priority::normal;
   queue::time_point not_before{};
   std::string source, host;
 
   result<> begin_header() {
     if (header_begun) return {};
-    if (envelope == 0)
-      return error(std::make_error_code(std::errc::operation_not_permitted),
-                   "write a message that has no recipient yet");
+    if (envelope == 0) return too_late("write a message that has no recipient yet");
     header_begun = true;
-    enqueue::header_completion c;
-    c.host = host;
-    c.received_from = source;
-    c.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    in_header = originates;
+    enqueue::header_completion c = completion();
     const std::string unique = unique_name();
     c.id = unique;
-    std::string received = enqueue::received_line(c);
-    std::size_t at = 0;
-    while (at < received.size()) {
-      const auto end = std::min(received.find('\n', at), received.size());
-      if (auto added = inner.add_header_line(std::string_view(received).substr(at, end - at)); !added)
-        return added;
-      at = end + 1;
+    return add_lines(enqueue::received_line(c));
+  }
+  enqueue::header_completion completion() const {
+    enqueue::header_completion c;
+    c.host = host;
+    c.sender = inner.sender();
+    c.received_from = source;
+    c.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    return c;
+  }
+  result<> add_lines(std::string_view lines) {
+    while (!lines.empty()) {
+      const auto end = lines.find('\n');
+      if (auto added = inner.add_header_line(lines.substr(0, end)); !added) return added;
+      lines.remove_prefix(end + 1);
+    }
+    return {};
+  }
+
+  result<> write(std::string_view bytes) {
+    if (auto begun = begin_header(); !begun) return begun;
+    if (!in_header) return inner.write(bytes);
+    header += bytes;
+    return end_header(false);
+  }
+  result<> write_line(std::string_view line) {
+    if (auto begun = begin_header(); !begun) return begun;
+    if (!in_header) return inner.write_line(line);
+    header += line;
+    header += '\n';
+    return end_header(false);
+  }
+
+  /// Completes and writes the header if its end is there; `complete`: nothing more will come.
+  result<> end_header(bool complete) {
+    const auto split = enqueue::split_header(header, complete);
+    if (!split && header.size() <= longest_header) return {};
+    in_header = false;
+    const std::string_view own = split ? split->header : header;  // too long: what is missing so far
+    for (const std::string& lines : {destinations(own), enqueue::missing_fields(own, completion())})
+      if (auto added = add_lines(lines); !added) return added;
+    if (auto written = inner.write(own); !written) return written;
+    if (split && (split->has_blank_line || !split->body.empty())) {
+      if (auto written = inner.write("\n"); !written) return written;
+      if (auto written = inner.write(split->body); !written) return written;
+    }
+    header.clear();
+    return {};
+  }
+  /// To: and Cc:, or, for mail that has such lines, the same as resent fields, which go in front of all
+  /// others (RFC 5322 3.6.6).
+  std::string destinations(std::string_view own_header) const {
+    bool resent = false;
+    for (const enqueue::header_field& f : enqueue::header_fields(own_header))
+      for (const std::string_view name : {"to", "cc", "bcc"}) resent |= equal_ignoring_case(f.name, name);
+    const std::string prefix = resent ? "Resent-" : "";
+    std::string out;
+    if (resent) {
+      const std::string basics = enqueue::missing_fields({}, completion());
+      for (const enqueue::header_field& f : enqueue::header_fields(basics))
+        out.append(prefix).append(f.whole);
     }
     for (const auto& [name, list] : {std::pair("To: ", &to), std::pair("Cc: ", &cc)})
-      if (!list->empty())
-        if (auto added = inner.add_header_line(name + *list); !added) return added;
-    return {};
+      if (!list->empty()) out += prefix + name + *list + '\n';
+    return out;
   }
 };
 
@@ -86,27 +149,25 @@ result<submission> submission::start(std::string_view from, const submission_opt
   }
   auto inner = (*enqueuer)->start(from, o);
   if (!inner) return inner.error();
-  auto made = std::make_unique<impl>(impl{std::move(*inner),
-                                          {},
-                                          {},
-                                          0,
-                                          false,
-                                          priority,
-                                          options.not_before,
-                                          source,
-                                          (*enqueuer)->settings()->host});
+  auto made = std::make_unique<impl>(impl{.inner = std::move(*inner),
+                                          .to = {},
+                                          .cc = {},
+                                          .header = {},
+                                          .priority = priority,
+                                          .not_before = options.not_before,
+                                          .source = source,
+                                          .host = (*enqueuer)->settings()->host});
   return submission(std::move(made));
 }
 
 result<> submission::add(std::string_view address, const recipient_options& options) {
-  if (!impl_)
-    return error(std::make_error_code(std::errc::operation_not_permitted),
-                 "add a recipient to a finished message");
+  if (!impl_) return too_late("add a recipient to a finished message");
   const bool in_envelope = options.role == recipient_role::envelope || options.role == recipient_role::to ||
                            options.role == recipient_role::cc || options.role == recipient_role::bcc;
-  if (impl_->header_begun)
-    return error(std::make_error_code(std::errc::operation_not_permitted),
-                 "add a recipient after the first write");
+  if (impl_->header_begun) return too_late("add a recipient after the first write");
+  // It may become part of a header line.
+  if (std::any_of(address.begin(), address.end(), is_control))
+    return error(errc::rejected, "address \"" + enqueue::printable(address) + "\" has a control character");
   if (in_envelope) {
     enqueue::recipient_options o;
     o.original = options.original;
@@ -121,6 +182,7 @@ result<> submission::add(std::string_view address, const recipient_options& opti
     if (auto added = impl_->inner.add_recipient(address, o); !added) return added.error();
     ++impl_->envelope;
   }
+  impl_->originates |= options.role != recipient_role::envelope;
   std::string* line = nullptr;
   if (options.role == recipient_role::to || options.role == recipient_role::header_to) line = &impl_->to;
   if (options.role == recipient_role::cc || options.role == recipient_role::header_cc) line = &impl_->cc;
@@ -132,34 +194,30 @@ result<> submission::add(std::string_view address, const recipient_options& opti
 }
 
 result<> submission::write(std::string_view bytes) {
-  if (!impl_)
-    return error(std::make_error_code(std::errc::operation_not_permitted), "write to a finished message");
-  if (auto begun = impl_->begin_header(); !begun) return begun;
-  return impl_->inner.write(bytes);
+  if (!impl_) return too_late("write to a finished message");
+  return impl_->write(bytes);
 }
 
 result<> submission::write_line(std::string_view line) {
-  if (!impl_)
-    return error(std::make_error_code(std::errc::operation_not_permitted), "write to a finished message");
-  if (auto begun = impl_->begin_header(); !begun) return begun;
-  return impl_->inner.write_line(line);
+  if (!impl_) return too_late("write to a finished message");
+  return impl_->write_line(line);
 }
 
 result<> submission::copy(message& from, bool from_start) {
-  if (!impl_)
-    return error(std::make_error_code(std::errc::operation_not_permitted), "write to a finished message");
+  if (!impl_) return too_late("write to a finished message");
   if (auto begun = impl_->begin_header(); !begun) return begun;
   if (from_start) from.rewind();
-  return from.internal().rest([this](std::string_view part) { return impl_->inner.write(part); });
+  return from.internal().rest([this](std::string_view part) { return impl_->write(part); });
 }
 
 result<std::vector<std::string>> submission::finish() {
-  if (!impl_)
-    return error(std::make_error_code(std::errc::operation_not_permitted), "finish a message twice");
+  if (!impl_) return too_late("finish a message twice");
   const std::unique_ptr<impl> mine = std::move(impl_);
   if (mine->envelope == 0 || !mine->header_begun)
     return error(errc::out_of_range, mine->envelope == 0 ? "submit a message without recipients"
                                                          : "submit a message without content");
+  if (mine->in_header)
+    if (auto ended = mine->end_header(true); !ended) return ended.error();
   auto accepted = mine->inner.commit(mine->priority, mine->not_before);
   if (!accepted) return accepted.error();
   std::vector<std::string> ids;

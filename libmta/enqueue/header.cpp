@@ -105,17 +105,14 @@ std::string received_line(const header_completion& with) {
   return out + ";\n\t" + rfc5322_date(with.now) + '\n';
 }
 
-std::string complete_headers(std::string_view header, const header_completion& with) {
-  std::string out = received_line(with);
+std::string missing_fields(std::string_view header, const header_completion& with) {
   bool date = false, id = false, from = false;
   for (const header_field& field : header_fields(header)) {
     date |= equal_ignoring_case(field.name, "date");
     id |= equal_ignoring_case(field.name, "message-id");
     from |= equal_ignoring_case(field.name, "from");
-    if (with.strip_bcc && is_bcc(field.name)) continue;
-    out += field.whole;
-    if (!field.whole.ends_with('\n')) out += '\n';
   }
+  std::string out;
   const std::string host(with.host);
   if (!date) out += "Date: " + rfc5322_date(with.now) + '\n';
   if (!id) out += "Message-ID: <" + unique_name() + '@' + host + ">\n";
@@ -125,6 +122,16 @@ std::string complete_headers(std::string_view header, const header_completion& w
            '\n';
   }
   return out;
+}
+
+std::string complete_headers(std::string_view header, const header_completion& with) {
+  std::string out = received_line(with);
+  for (const header_field& field : header_fields(header)) {
+    if (with.strip_bcc && is_bcc(field.name)) continue;
+    out += field.whole;
+    if (!field.whole.ends_with('\n')) out += '\n';
+  }
+  return out + missing_fields(header, with);
 }
 
 result<std::vector<std::string>> header_recipients(std::string_view header) {

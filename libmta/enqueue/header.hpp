@@ -52,6 +52,9 @@ struct header_completion {
 /// missing. Everything else stays as it was, byte for byte. Line ends: LF.
 std::string complete_headers(std::string_view header, const header_completion&);
 
+/// The Date:, Message-ID: and From: lines that complete_headers() would add. Line ends: LF.
+std::string missing_fields(std::string_view header, const header_completion&);
+
 /// A Received: line (RFC 5321 4.4), folded, ending in LF.
 std::string received_line(const header_completion&);
 

@@ -454,7 +454,7 @@ BOOST_AUTO_TEST_CASE(what_is_written_arrives) {
   const size_t all = 0, four = 4;
   BOOST_TEST(mtaEnqueueWrite(nq, "Subj", all, "ect: xxx", four, " te", all, "st\nX-Two: 2\n", all, nullptr) ==
              MTA_OK);
-  BOOST_TEST(mtaEnqueueWriteLine(nq, "X-Thr", all, "ee: 3 and more", four, nullptr) == MTA_OK);
+  BOOST_TEST(mtaEnqueueWriteLine(nq, "X-Thre", all, "e: 3 and more", four, nullptr) == MTA_OK);
   BOOST_TEST(mtaEnqueueWriteLine(nq, nullptr, 0, nullptr) == MTA_OK);
   BOOST_TEST(mtaEnqueueWriteLine(nq, ".dot", 0, nullptr) == MTA_OK);
   BOOST_TEST(mtaEnqueueWriteLine(nq, "", 0, nullptr) == MTA_OK);

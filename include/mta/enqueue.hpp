@@ -61,6 +61,7 @@ struct recipient_options {
   std::string_view original{};  ///< ORCPT, bare address
   std::uint32_t delivery_flags = 0;
   std::optional<notify_flags> notify{};
+  bool replace_delivery_flags = false;  ///< they count instead of the message's and those of `like`
 };
 
 /// One message being submitted.

@@ -68,9 +68,12 @@ result<std::unique_ptr<context>> context::open(claimed c, const config::settings
     r.address = all[i].address;
     r.original = all[i].original;
     r.intermediate = all[i].intermediate.empty() ? all[i].address : all[i].intermediate;
-    r.delivery_flags = all[i].delivery_flags | made->envelope_.delivery_flags | channel.delivery_flags;
+    r.delivery_flags = all[i].delivery_flags | channel.delivery_flags;
+    if (!all[i].replaces_delivery_flags) r.delivery_flags |= made->envelope_.delivery_flags;
     std::uint32_t notify = all[i].notify_flags != 0 ? all[i].notify_flags : default_notify;
-    if ((notify & 0x07u) == 0) notify |= 0x01u;  // how much content to return is always said
+    // How much content to return is always said; it belongs to the message.
+    if ((notify & 0x07u) == 0) notify |= default_notify & 0x07u;
+    if ((notify & 0x07u) == 0) notify |= 0x01u;
     r.notify = static_cast<notify_flags>(notify);
     r.index = static_cast<std::uint16_t>(i);
     made->recipients_.push_back(r);

@@ -22,6 +22,12 @@ constexpr std::size_t longest_header = 256 * 1024;  // bytes that are kept while
 
 error too_late(const char* what) { return {std::make_error_code(std::errc::operation_not_permitted), what}; }
 
+/// Flags as they are stored, where 0 stands for none given: a request for no notification is not that.
+std::uint32_t stored(notify_flags flags) {
+  const auto bits = static_cast<std::uint32_t>(flags);
+  return bits != 0 ? bits : static_cast<std::uint32_t>(notify_flags::content_full);
+}
+
 }  // namespace
 
 struct submission::impl {
@@ -32,6 +38,7 @@ struct submission::impl {
   bool header_begun = false;
   bool in_header = false;  // of originated mail: it is kept in `header` until its end has come
   std::string header;
+  std::uint32_t own_delivery_flags = 0;  // of the message, without those of a message in hand
   queue::priority priority = queue::priority::normal;
   queue::time_point not_before{};
   std::string source, host;
@@ -133,7 +140,7 @@ result<submission> submission::start(std::string_view from, const submission_opt
   o.source_channel = source;
   o.envelope_id = options.envelope_id;
   o.delivery_flags = options.delivery_flags;
-  if (options.notify) o.notify_flags = static_cast<std::uint32_t>(*options.notify);
+  if (options.notify) o.notify_flags = stored(*options.notify);
   o.fragment_blocks = options.fragment_blocks;
   o.fragment_lines = options.fragment_lines;
   o.sort_recipients = options.sort_recipients;
@@ -153,6 +160,7 @@ result<submission> submission::start(std::string_view from, const submission_opt
                                           .to = {},
                                           .cc = {},
                                           .header = {},
+                                          .own_delivery_flags = options.delivery_flags,
                                           .priority = priority,
                                           .not_before = options.not_before,
                                           .source = source,
@@ -172,11 +180,16 @@ result<> submission::add(std::string_view address, const recipient_options& opti
     enqueue::recipient_options o;
     o.original = options.original;
     o.delivery_flags = options.delivery_flags;
-    if (options.notify) o.notify_flags = static_cast<std::uint32_t>(*options.notify);
+    o.replaces_delivery_flags = options.replace_delivery_flags;
+    if (options.notify) o.notify_flags = stored(*options.notify);
     if (options.like != nullptr) {
       if (o.original.empty()) o.original = options.like->original;
       if (options.like->intermediate != options.like->address) o.intermediate = options.like->intermediate;
-      o.delivery_flags |= options.like->delivery_flags;
+      if (!options.replace_delivery_flags) {  // those of `like` have been added to its message's, or replaced
+                                              // them
+        o.delivery_flags |= options.like->delivery_flags | impl_->own_delivery_flags;
+        o.replaces_delivery_flags = true;
+      }
       if (o.notify_flags == 0) o.notify_flags = static_cast<std::uint32_t>(options.like->notify);
     }
     if (auto added = impl_->inner.add_recipient(address, o); !added) return added.error();

@@ -66,7 +66,8 @@ result<routed> submission::add_recipient(std::string_view address, const recipie
 
   std::string identity = way->address;
   for (const std::string_view part : {o.original, o.intermediate}) identity.append(1, '\0').append(part);
-  identity += '\0' + std::to_string(o.delivery_flags) + ' ' + std::to_string(o.notify_flags);
+  identity += '\0' + std::to_string(o.delivery_flags) + ' ' + std::to_string(o.notify_flags) +
+              (o.replaces_delivery_flags ? " replace" : "");
   if (!i.known.insert(std::move(identity)).second) return way;
 
   queue::recipient r;
@@ -75,6 +76,7 @@ result<routed> submission::add_recipient(std::string_view address, const recipie
   if (o.intermediate != way->address) r.intermediate = std::string(o.intermediate);
   r.delivery_flags = o.delivery_flags;
   r.notify_flags = o.notify_flags;
+  r.replaces_delivery_flags = o.replaces_delivery_flags;
   i.recipients.push_back({*way, std::move(r)});
   return way;
 }

@@ -44,7 +44,8 @@ struct recipient_options {
   std::string_view original;      ///< ORCPT, bare address, at most 256 bytes
   std::string_view intermediate;  ///< at most 256 bytes
   std::uint32_t delivery_flags = 0;
-  std::uint32_t notify_flags = 0;  ///< 0: those of the message
+  std::uint32_t notify_flags = 0;        ///< 0: those of the message
+  bool replaces_delivery_flags = false;  ///< instead of adding to the message's
 };
 
 /// One record that commit() made durable.

@@ -82,6 +82,7 @@ bool take_line(std::string_view key, std::string_view value, envelope& e) {
   if (key == "ircpt") return of_recipient([&](recipient& r) { return unescape(value, r.intermediate); });
   if (key == "rflags")
     return of_recipient([&](recipient& r) { return two_numbers(value, r.delivery_flags, r.notify_flags); });
+  if (key == "rreplace") return of_recipient([&](recipient& r) { return r.replaces_delivery_flags = true; });
   if (key == "channel") return unescape(value, e.source_channel);
   if (key == "envid") return unescape(value, e.envelope_id);
   if (key == "msgid") return unescape(value, e.header_id);
@@ -110,6 +111,7 @@ std::string format_envelope(const envelope& e, std::string_view id) {
     if (!r.intermediate.empty()) append_line(out, "ircpt", r.intermediate);
     if (r.delivery_flags != 0 || r.notify_flags != 0)
       append_numbers(out, "rflags", r.delivery_flags, r.notify_flags);
+    if (r.replaces_delivery_flags) append_line(out, "rreplace", "delivery");
   }
   return out;
 }

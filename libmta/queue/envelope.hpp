@@ -17,6 +17,8 @@ struct recipient {
   std::string intermediate;  ///< empty: same as address
   std::uint32_t delivery_flags = 0;
   std::uint32_t notify_flags = 0;  ///< MTA_NOTIFY_* bits; 0: those of the message
+  bool replaces_delivery_flags =
+      false;  ///< its delivery flags count instead of the message's, not beside them
 };
 
 struct envelope {

@@ -98,6 +98,7 @@ int mtaEnqueueStart(mta_nq_t** nq_ctx, const char* env_from, size_t env_from_len
                                               if (const int bad = check_notify(i.number); bad != MTA_OK)
                                                 return bad;
                                               settings.notify_flags = i.number;
+                                              o.notify = static_cast<mta::notify_flags>(i.number);
                                               break;
                                             default: return MTA_NOSUCHITEM;
                                           }
@@ -126,7 +127,6 @@ int mtaEnqueueStart(mta_nq_t** nq_ctx, const char* env_from, size_t env_from_len
   o.channel = settings.channel;
   o.envelope_id = settings.envelope_id;
   o.delivery_flags = static_cast<std::uint32_t>(settings.delivery_flags);
-  if (settings.notify_flags != 0) o.notify = static_cast<mta::notify_flags>(settings.notify_flags);
   o.fragment_blocks = settings.fragment_blocks;
   o.fragment_lines = settings.fragment_lines;
   o.sort_recipients = settings.sort;
@@ -136,14 +136,21 @@ int mtaEnqueueStart(mta_nq_t** nq_ctx, const char* env_from, size_t env_from_len
   c->submission.emplace(std::move(*begun));
   c->channel = settings.channel;
   c->from = from;
-  c->envelope_id = settings.envelope_id.empty() && like != nullptr ? std::string(like->message->envelope_id())
-                                                                   : settings.envelope_id;
+  c->envelope_id = settings.envelope_id;
   c->error_text.clear();
   c->delivery_flags = settings.delivery_flags;
-  c->notify_flags = settings.notify_flags != 0 ? settings.notify_flags : std::size_t{MTA_NOTIFY_DEFAULT};
+  c->notify_flags = o.notify ? settings.notify_flags : std::size_t{MTA_NOTIFY_DEFAULT};
   c->fragment_blocks = settings.fragment_blocks;
   c->fragment_lines = settings.fragment_lines;
   c->expand_limit = settings.expand_limit;
+  if (like != nullptr) {  // what the message in hand adds, as in submission::start()
+    const mta::queue::envelope& from_hand = like->message->internal().envelope();
+    if (!from_hand.envelope_id.empty()) c->envelope_id = from_hand.envelope_id;
+    c->delivery_flags |= like->message->delivery_flags();
+    if (!o.notify) c->notify_flags = static_cast<std::size_t>(like->message->notify());
+    if (c->fragment_blocks == 0) c->fragment_blocks = from_hand.fragment_blocks;
+    if (c->fragment_lines == 0) c->fragment_lines = from_hand.fragment_lines;
+  }
   c->sort = settings.sort;
   c->expand_aliases = settings.expand_aliases;
   c->recipients = 0;
@@ -158,7 +165,6 @@ int mtaEnqueueTo(mta_nq_t* nq_ctx, const char* to_adr, size_t to_adr_len, int it
   if (to_adr == nullptr) return status(MTA_BADARGS);
   mta::recipient_options o;
   o.role = mta::recipient_role::to;
-  std::size_t notify = 0;
   std::string original;
   item reason;
   mta::sdk::dequeue_context* like = nullptr;
@@ -189,6 +195,7 @@ int mtaEnqueueTo(mta_nq_t* nq_ctx, const char* to_adr, size_t to_adr_len, int it
                                             case MTA_DELIVERY_FLAGS:
                                             case MTA_DELIVERY_FLAGS_ABS:
                                               o.delivery_flags = static_cast<std::uint32_t>(i.number);
+                                              o.replace_delivery_flags = i.code == MTA_DELIVERY_FLAGS_ABS;
                                               break;
                                             case MTA_DQ_CONTEXT:
                                               like = static_cast<mta::sdk::dequeue_context*>(i.pointer);
@@ -196,7 +203,7 @@ int mtaEnqueueTo(mta_nq_t* nq_ctx, const char* to_adr, size_t to_adr_len, int it
                                             case MTA_NOTIFY_FLAGS:
                                               if (const int bad = check_notify(i.number); bad != MTA_OK)
                                                 return bad;
-                                              notify = i.number;
+                                              o.notify = static_cast<mta::notify_flags>(i.number);
                                               break;
                                             case MTA_ORCPT_TO:
                                               if (i.text.size() > ALFA_SIZE) return MTA_STRTRUERR;
@@ -225,7 +232,6 @@ int mtaEnqueueTo(mta_nq_t* nq_ctx, const char* to_adr, size_t to_adr_len, int it
     }
   }
   o.original = original;
-  if (notify != 0) o.notify = static_cast<mta::notify_flags>(notify);
   const auto added = c->submission->add(address, o);
   if (!added) {
     c->error_text = added.error().message();

@@ -21,6 +21,13 @@ struct dequeue_context {
   std::size_t next = 0;   // recipient
   bool end_seen = false;  // MTA_EOF was returned: content may be read
   bool finished = false;
+
+  /// Whether the pointer is one that mtaDequeueRecipientNext() returned, and not a copy of the text.
+  bool is_returned_string(const char* text) const {
+    for (const mta::recipient& r : message->recipients())
+      if (r.address.data() == text) return true;
+    return false;
+  }
 };
 
 struct enqueue_context {

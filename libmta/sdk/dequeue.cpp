@@ -92,7 +92,7 @@ int mtaDequeueStart(void* ctx1, mta_dq_process_message_t* process_message,
                     mta_dq_process_done_t* process_done, int item_code, ...) {
   if (process_message == nullptr) return status(MTA_BADARGS);
   const auto site = mta::dequeueing::site();
-  if (!site) return status(site.error().code.category() == std::system_category() ? MTA_FOPEN : MTA_NO);
+  if (!site) return status(mta::sdk::initialisation_status(site.error()));
   const mta::config::dequeue_settings& defaults = (*site)->dequeue;
   mta::dequeue_options o;
   o.max_attempts = defaults.max_attempts;
@@ -148,6 +148,9 @@ int mtaDequeueStart(void* ctx1, mta_dq_process_message_t* process_message,
                                         });
   va_end(args.list);
   if (read != MTA_OK) return status(read);
+  if (o.channel.empty())
+    if (const auto own = mta::channel_name(); !own)
+      return status(own.error().code == mta::errc::out_of_range ? MTA_STRTRUERR : MTA_NO);
   const auto done = mta::dequeue(o, std::shared_ptr<mta::dequeue_handler>(
                                         std::make_shared<callbacks>(ctx1, process_message, process_done)));
   if (done) return MTA_OK;
@@ -167,13 +170,17 @@ int mtaDequeueRecipientNext(mta_dq_t* dq_ctx, const char** env_to, size_t* env_t
     return MTA_EOF;
   }
   const mta::recipient& r = all[c->next++];
-  if (env_to != nullptr) *env_to = r.address.data();
-  if (env_to_len != nullptr) *env_to_len = r.address.size();
   mta::sdk::arguments args;
   va_start(args.list, item_code);
   const int read = give_info(*c, item_code, args);
   va_end(args.list);
-  return status(read);
+  if (read != MTA_OK) {
+    --c->next;  // it is not passed over
+    return status(read);
+  }
+  if (env_to != nullptr) *env_to = r.address.data();
+  if (env_to_len != nullptr) *env_to_len = r.address.size();
+  return MTA_OK;
 }
 
 int mtaDequeueInfo(mta_dq_t* dq_ctx, int item_code, ...) {
@@ -223,12 +230,16 @@ int mtaDequeueRecipientDisposition(mta_dq_t* dq_ctx, const char* env_to, size_t 
   va_end(args.list);
   if (read != MTA_OK) return status(read);
   const std::string_view address = mta::sdk::text_of(env_to, env_to_len);
-  for (const mta::recipient& r : c->message->recipients())
-    if (r.address == address) {
-      c->message->dispose(r, static_cast<mta::disposition>(disposition), reason);
-      return MTA_OK;
-    }
-  return status(MTA_NO);
+  // An address may be there twice, with different flags. The string that was returned says which one is
+  // meant; a copy of it means both.
+  bool found = false;
+  for (const mta::recipient& r : c->message->recipients()) {
+    if (r.address != address) continue;
+    found = true;
+    if (r.address.data() != env_to && c->is_returned_string(env_to)) continue;
+    c->message->dispose(r, static_cast<mta::disposition>(disposition), reason);
+  }
+  return found ? MTA_OK : status(MTA_NO);
 }
 
 int mtaDequeueMessageFinish(mta_dq_t* dq_ctx, int item_code, ...) {
@@ -274,7 +285,7 @@ int mtaDequeueMessageFinish(mta_dq_t* dq_ctx, int item_code, ...) {
 
 int mtaDequeueThreadId(mta_dq_t* dq_ctx) {
   const dequeue_use c(dq_ctx);
-  if (!c) return status(MTA_BADARGS), -1;
+  if (!c) return status(c.code()), -1;
   return c->message->thread_id();
 }
 

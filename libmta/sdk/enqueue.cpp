@@ -7,6 +7,7 @@
 #include <mta/program.hpp>
 
 #include <climits>
+#include <cstdint>
 
 namespace {
 
@@ -31,14 +32,17 @@ int read_pairs(const char* first, size_t first_length, const char* second, mta::
   bool initial = true;
   while (text != nullptr) {
     if (const auto taken = take(mta::sdk::text_of(text, length)); !taken)
-      return mta::sdk::status_of(taken.error(), MTA_FIO);
+      return mta::sdk::file_status(taken.error());
     if (initial) {
       text = second;
       initial = false;
     } else {
       text = va_arg(args.list, const char*);
+      // Programs end the list with a plain 0, whose upper half is undefined. No string begins at a multiple
+      // of 4 GiB.
+      if ((reinterpret_cast<std::uintptr_t>(text) & 0xFFFF'FFFF) == 0) text = nullptr;
     }
-    if (text != nullptr) length = va_arg(args.list, size_t);
+    if (text != nullptr) length = va_arg(args.list, size_t) & 0xFFFF'FFFF;  // likewise
   }
   return MTA_OK;
 }
@@ -114,8 +118,7 @@ int mtaEnqueueStart(mta_nq_t** nq_ctx, const char* env_from, size_t env_from_len
     if (!*in_use) return status(in_use->code());
     o.like = like->message;
   }
-  if (const auto ready = mta::init(); !ready)
-    return status(ready.error().code.category() == std::system_category() ? MTA_FOPEN : MTA_NO);
+  if (const auto ready = mta::init(); !ready) return status(mta::sdk::initialisation_status(ready.error()));
   if (settings.channel.empty()) {
     if (const auto own = mta::channel_name())
       settings.channel = *own;
@@ -215,20 +218,25 @@ int mtaEnqueueTo(mta_nq_t* nq_ctx, const char* to_adr, size_t to_adr_len, int it
                                           return MTA_OK;
                                         });
   va_end(args.list);
-  if (read != MTA_OK) return status(read);
-  if (c->written) return status(MTA_ORDER);
+  const auto refuse = [&](int code) {
+    if (code != MTA_NO) c->error_text = mtaStrError(code, 0);
+    reason.give(c->error_text);
+    return status(code);
+  };
+  if (read != MTA_OK) return refuse(read);
+  if (c->written) return refuse(MTA_ORDER);
   const std::string_view address = mta::sdk::text_of(to_adr, to_adr_len);
-  if (address.size() > ALFA_SIZE) return status(MTA_STRTRUERR);
+  if (address.size() > ALFA_SIZE) return refuse(MTA_STRTRUERR);
   std::optional<dequeue_use> in_use;
   if (like != nullptr) {
     in_use.emplace(like);
-    if (!*in_use) return status(in_use->code());
-    for (const mta::recipient& r : like->message->recipients())
-      if (r.address == address) o.like = &r;
+    if (!*in_use) return refuse(in_use->code());
+    for (const mta::recipient& r :
+         like->message->recipients())  // the one meant, if an address is there twice
+      if (r.address == address && (o.like == nullptr || r.address.data() == to_adr)) o.like = &r;
     if (o.like == nullptr) {
       c->error_text = "not a recipient of the dequeued message: " + std::string(address);
-      reason.give(c->error_text);
-      return status(MTA_NO);
+      return refuse(MTA_NO);
     }
   }
   o.original = original;
@@ -238,6 +246,7 @@ int mtaEnqueueTo(mta_nq_t* nq_ctx, const char* to_adr, size_t to_adr_len, int it
     reason.give(c->error_text);
     return status(mta::sdk::status_of(added.error(), MTA_NO));
   }
+  reason.give("");
   if (o.role <= mta::recipient_role::bcc) ++c->recipients;
   return MTA_OK;
 }
@@ -246,7 +255,7 @@ int mtaEnqueueWrite(mta_nq_t* nq_ctx, const char* str1, size_t len1, const char*
   const enqueue_use c(nq_ctx);
   if (!c) return status(c.code());
   if (c->recipients == 0) return status(MTA_ORDER);
-  c->written = true;
+  if (str1 != nullptr) c->written = true;
   mta::sdk::arguments args;
   va_start(args.list, str2);
   const int code =
@@ -269,7 +278,7 @@ int mtaEnqueueWriteLine(mta_nq_t* nq_ctx, const char* str1, size_t len1, const c
   });
   va_end(args.list);
   if (const auto written = c->submission->write_line(line); !written)
-    code = mta::sdk::status_of(written.error(), MTA_FIO);
+    code = mta::sdk::file_status(written.error());
   return status(code);
 }
 
@@ -281,7 +290,7 @@ int mtaEnqueueCopyMessage(mta_nq_t* nq_ctx, mta_dq_t* dq_ctx, int rewind) {
   if (c->recipients == 0 || !from->end_seen || from->finished) return status(MTA_ORDER);
   c->written = true;
   const auto copied = c->submission->copy(*from->message, rewind != 0);
-  return copied ? MTA_OK : status(mta::sdk::status_of(copied.error(), MTA_FIO));
+  return copied ? MTA_OK : status(mta::sdk::file_status(copied.error()));
 }
 
 int mtaEnqueueInfo(mta_nq_t* nq_ctx, int item_code, ...) {
@@ -338,6 +347,7 @@ int mtaEnqueueFinish(mta_nq_t* nq_ctx, int item_code, ...) {
   {
     const enqueue_use c(nq_ctx);
     if (!c) return status(c.code());
+    reason_text.clear();
     mta::sdk::arguments args;
     va_start(args.list, item_code);
     code = mta::sdk::read_items({{MTA_ABORT, argument::none}, {MTA_REASON, argument::text_out}}, item_code,
@@ -352,11 +362,12 @@ int mtaEnqueueFinish(mta_nq_t* nq_ctx, int item_code, ...) {
         code = MTA_ORDER;
       } else if (const auto committed = c->submission->finish(); !committed) {
         reason_text = committed.error().message();
-        reason.give(reason_text);
-        code = mta::sdk::status_of(committed.error(), MTA_FIO);
+        code = mta::sdk::file_status(committed.error());
       }
     }
     c->submission.reset();
+    if (code != MTA_OK && reason_text.empty()) reason_text = mtaStrError(code, 0);
+    reason.give(reason_text);
   }
   mta::sdk::enqueue_contexts().release(static_cast<enqueue_context*>(nq_ctx));  // whatever the result
   return status(code);

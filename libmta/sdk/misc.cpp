@@ -52,8 +52,29 @@ int status_of(const error& e, int otherwise) noexcept {
     }
   }
   if (e.code == std::errc::not_enough_memory) return MTA_NOMEM;
-  if (e.code == std::errc::operation_not_permitted) return MTA_ORDER;
+  // Ours; the system's EPERM is something else.
+  if (e.code == std::make_error_code(std::errc::operation_not_permitted)) return MTA_ORDER;
   return otherwise;
+}
+
+int initialisation_status(const error& e) noexcept {
+  return e.code.category() == std::system_category() || e.code == errc::not_configured ? MTA_FOPEN : MTA_NO;
+}
+
+int file_status(const error& e) noexcept {
+  if (e.code.category() == std::system_category()) switch (e.code.value()) {
+      case ENOENT:
+      case ENOTDIR:
+      case EACCES:
+      case EPERM:
+      case EROFS:
+      case EMFILE:
+      case ENFILE:
+      case ENOSPC:
+      case EDQUOT: return MTA_FCREATE;
+      default: break;
+    }
+  return status_of(e, MTA_FIO);
 }
 
 context_pool<dequeue_context>& dequeue_contexts() {
@@ -93,12 +114,15 @@ int mtaInit(int item_code, ...) {
                                         item_code, args, [](const mta::sdk::item&) { return MTA_OK; });
   va_end(args.list);
   if (read != MTA_OK) return status(read);
-  if (const auto ready = mta::init(); !ready)
-    return status(ready.error().code.category() == std::system_category() ? MTA_FOPEN : MTA_NO);
+  if (const auto ready = mta::init(); !ready) return status(mta::sdk::initialisation_status(ready.error()));
   return MTA_OK;
 }
 
-void mtaDone(void) { mta::dequeueing::forget_site(); }
+void mtaDone(void) {
+  // They hold on to what is let go of below. Messages in hand do not: their dequeue loop goes on.
+  mta::sdk::enqueue_contexts().release_all([](mta::sdk::enqueue_context& c) { c.submission.reset(); });
+  mta::dequeueing::forget_site();
+}
 
 int mtaErrno(void) { return mta::sdk::last_error; }
 
@@ -156,7 +180,7 @@ const char* mtaDateTime(char* date, size_t* date_len, size_t date_len_max, time_
 size_t mtaBlockSize(void) {
   const auto site = mta::dequeueing::site();
   if (site) return (*site)->block_size;
-  status(site.error().code.category() == std::system_category() ? MTA_FOPEN : MTA_NO);
+  status(mta::sdk::initialisation_status(site.error()));
   return 0;
 }
 

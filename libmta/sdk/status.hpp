@@ -18,6 +18,13 @@ int status(int code) noexcept;
 /// The status for an error; `otherwise` where none fits better.
 int status_of(const error&, int otherwise) noexcept;
 
+/// The status when the site's configuration cannot be had: MTA_FOPEN when there is none to be read, MTA_NO
+/// when it is wrong.
+int initialisation_status(const error&) noexcept;
+/// The status of a write or a commit: MTA_FCREATE where a file could not be made, MTA_FIO where it could not
+/// be written.
+int file_status(const error&) noexcept;
+
 /// Contexts of one kind. They are never freed but used again, the longest unused first, so that a stale
 /// pointer is recognised instead of followed.
 template <class Context>
@@ -39,6 +46,19 @@ class context_pool {
     const std::scoped_lock guard(mutex_);
     c->magic = 0;
     free_.push_back(c);
+  }
+  /// Releases all that are in use, each after `before(context)`; a call that uses one at the moment is waited
+  /// for.
+  template <class Before>
+  void release_all(Before before) {
+    const std::scoped_lock guard(mutex_);
+    for (const auto& c : all_) {
+      if (c->magic != Context::live) continue;
+      const std::scoped_lock no_call(c->in_use);
+      before(*c);
+      c->magic = 0;
+      free_.push_back(c.get());
+    }
   }
 
  private:

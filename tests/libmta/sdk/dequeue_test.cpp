@@ -109,6 +109,14 @@ BOOST_AUTO_TEST_CASE(the_loop_needs_a_configured_channel) {
   BOOST_TEST(mtaDequeueStart(nullptr, deliver_all, nullptr, 0) == MTA_NOSUCHCHAN);
 }
 
+BOOST_AUTO_TEST_CASE(the_loop_cannot_do_without_a_channels_name) {
+  running_site s;
+  const test::environment_variable none("PMDF_CHANNEL", nullptr);
+  BOOST_TEST(mtaDequeueStart(nullptr, deliver_all, nullptr, 0) == MTA_NO);
+  const test::environment_variable too_long("PMDF_CHANNEL", std::string(CHANLENGTH + 1, 'c').c_str());
+  BOOST_TEST(mtaDequeueStart(nullptr, deliver_all, nullptr, 0) == MTA_STRTRUERR);
+}
+
 BOOST_AUTO_TEST_CASE(every_item_of_the_loop_is_taken) {
   running_site s;
   enqueue({"bob@other.example"});
@@ -696,6 +704,64 @@ BOOST_AUTO_TEST_CASE(nothing_can_be_done_with_a_finished_message) {
     return MTA_OK;
   });
   s.until([](const auto& x) { return x.finished == 1; }, "the message to be finished");
+}
+
+BOOST_AUTO_TEST_CASE(a_recipient_is_not_passed_over_when_a_question_about_it_is_wrong) {
+  running_site s;
+  with_one_message([](void**, mta_dq_t* dq, std::string_view) {
+    const char* to = nullptr;
+    size_t length = 0;
+    BOOST_TEST(mtaDequeueRecipientNext(dq, &to, &length, MTA_DISP, static_cast<size_t>(1), 0) ==
+               MTA_NOSUCHITEM);
+    BOOST_TEST(test::next_recipient(dq) == "bob@example.org");
+    (void)all_recipients(dq);
+    return deliver(dq);
+  });
+}
+
+namespace {
+/// Enqueues for the same address twice, once with a request for a receipt.
+void enqueue_twice_the_same_address() {
+  mta_nq_t* const nq = test::begin();
+  for (const size_t notify : {MTA_NOTIFY_FAILURE, MTA_NOTIFY_SUCCESS})
+    BOOST_REQUIRE_EQUAL(mtaEnqueueTo(nq, "bob@example.org", 0, MTA_ENV_TO, MTA_NOTIFY_FLAGS, notify, 0),
+                        MTA_OK);
+  BOOST_REQUIRE_EQUAL(test::write_and_finish(nq), MTA_OK);
+}
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_recipient_that_is_there_twice_can_be_disposed_of_by_a_copy_of_its_address) {
+  running_site s;
+  enqueue_twice_the_same_address();
+  dequeue([](void**, mta_dq_t* dq, std::string_view) {
+    const auto all = all_recipients(dq);
+    BOOST_TEST(all.size() == 2u);
+    for (const std::string& r : all)
+      BOOST_TEST(mtaDequeueRecipientDisposition(dq, r.c_str(), 0, MTA_DISP_DELIVERED, 0) == MTA_OK);
+    return mtaDequeueMessageFinish(dq, 0);
+  });
+  s.until([](const auto& x) { return x.finished + x.deferred == 1; }, "the outcome");
+  BOOST_TEST(s.figures().finished == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_recipient_that_is_there_twice_can_have_two_dispositions) {
+  running_site s("[channel x]\nbackoff = 1s\n[routes]\nexample.org = x\n");
+  enqueue_twice_the_same_address();
+  const auto finish_first_and_count = [] {
+    size_t count = 0;
+    dequeue([&](void**, mta_dq_t* dq, std::string_view) {
+      const char *first = nullptr, *other = nullptr;
+      mtaDequeueRecipientNext(dq, &first, nullptr, 0);
+      for (count = 1; mtaDequeueRecipientNext(dq, &other, nullptr, 0) == MTA_OK; ++count)
+        mtaDequeueRecipientDisposition(dq, other, 0, MTA_DISP_DEFERRED, 0);
+      mtaDequeueRecipientDisposition(dq, first, 0, MTA_DISP_DELIVERED, 0);
+      return mtaDequeueMessageFinish(dq, 0);
+    });
+    return count;
+  };
+  BOOST_TEST(finish_first_and_count() == 2u);
+  s.until([](const auto& x) { return x.ready == 1; }, "the second attempt's time");
+  BOOST_TEST(finish_first_and_count() == 1u);
 }
 
 // --- intermediate channels

@@ -4,16 +4,22 @@
  * Source-compatible with the header of the Messaging Server MTA SDK. Plain C89; also C++98 and later.
  *
  * Conventions
- *   Strings    Every input string comes with its length in bytes. Length 0 means: NUL-terminated, measure it.
- *              Output pointer and length arguments may be NULL unless said otherwise.
- *   Items      Routines with `int item_code, ...` take items, each a code followed by its own arguments, and
- * end with the integer 0. MTA_ITEM_LIST, array is accepted by all of them. Items documented as size_t may be
- *              passed as plain int constants.
- *   Errors     int routines return MTA_OK (0) or one of the codes below; routines that return a pointer
- * return NULL and leave the code in mta_errno, which is the calling thread's last error. Threads    Any
- * thread may call any routine. One context must not be used by two threads at the same time (MTA_THREAD). A
- * multi-threaded program calls mtaInit() while it has one thread. Lifetime   Strings returned from a context
- * live as long as the context. See docs/mta-sdk.md.
+ *
+ *   Strings: every input string comes with its length in bytes. Length 0 means NUL-terminated. Pointers for
+ *   answers, and for their lengths, may be NULL unless said otherwise.
+ *
+ *   Items: routines with `int item_code, ...` take items, each a code followed by its own arguments, and end
+ *   with the integer 0. MTA_ITEM_LIST, array is accepted by all of them. Items documented as size_t may be
+ *   passed as plain int constants: of numbers, and of lengths of strings in a variable argument list, the low
+ *   32 bits count.
+ *
+ *   Errors: int routines return MTA_OK (0) or one of the codes below; routines that return a pointer return
+ *   NULL and leave the code in mta_errno, which is the calling thread's last error.
+ *
+ *   Threads: any thread may call any routine. One context must not be used by two threads at the same time
+ *   (MTA_THREAD). A multi-threaded program calls mtaInit() while it has one thread.
+ *
+ *   Lifetime: strings returned from a context live as long as the context. See docs/mta-sdk.md.
  */
 #ifndef MTASDK_H
 #define MTASDK_H
@@ -251,7 +257,7 @@ typedef int mta_decode_inspect_t(void* ctx, mta_decode_t* dctx, int data_type, c
 
 /* Reads the configuration (JOBCTL_CONFIG or JOBCTL_ROOT name it). May be called again; it then does nothing.
    Items: MTA_CHANNEL (no argument; the default), MTA_INTERACTIVE, MTA_DEBUG_* (accepted), MTA_ITEM_LIST.
-   Errors: MTA_BADARGS, MTA_FOPEN (configuration unreadable), MTA_NO (error in it), MTA_NOSUCHITEM. */
+   Errors: MTA_BADARGS, MTA_FOPEN (no configuration to be read), MTA_NO (error in it), MTA_NOSUCHITEM. */
 MTASDK_EXPORT int mtaInit(int item_code, ...);
 /* Releases what mtaInit and the other routines hold. Enqueue contexts that are still open are dropped. */
 MTASDK_EXPORT void mtaDone(void);
@@ -267,10 +273,11 @@ MTASDK_EXPORT void mtaDone(void);
 MTASDK_EXPORT int mtaEnqueueStart(mta_nq_t** nq_ctx, const char* env_from, size_t env_from_len, int item_code,
                                   ...);
 /* Adds a recipient. Items: MTA_TO (default), MTA_CC, MTA_BCC, MTA_ENV_TO, MTA_HDR_TO, MTA_HDR_CC,
-   MTA_HDR_BCC, MTA_DELIVERY_FLAGS size_t, MTA_DELIVERY_FLAGS_ABS size_t, MTA_DQ_CONTEXT dq, MTA_NOTIFY_FLAGS
-   size_t, MTA_ORCPT_TO str len, MTA_REASON const char **text size_t *len (output). Errors: MTA_BADARGS,
-   MTA_NO (refused; or not a recipient of the dequeued message), MTA_AGAIN, MTA_NOSUCHITEM, MTA_ORDER,
-   MTA_STRTRUERR, MTA_THREAD. The message stays usable. */
+   MTA_HDR_BCC, MTA_DELIVERY_FLAGS size_t (added to the message's), MTA_DELIVERY_FLAGS_ABS size_t (instead of
+   them), MTA_DQ_CONTEXT dq, MTA_NOTIFY_FLAGS size_t, MTA_ORCPT_TO str len, MTA_REASON const char **text
+   size_t *len (output). With any of them but MTA_ENV_TO the message originates here: header lines are
+   supplied. Errors: MTA_BADARGS, MTA_NO (refused; or not a recipient of the dequeued message),
+   MTA_NOSUCHITEM, MTA_ORDER, MTA_STRTRUERR, MTA_THREAD. The message stays usable. */
 MTASDK_EXPORT int mtaEnqueueTo(mta_nq_t* nq_ctx, const char* to_adr, size_t to_adr_len, int item_code, ...);
 /* Writes bytes of header and body, lines ended by LF: pairs of string and length, ended by a NULL string.
    Errors: MTA_BADARGS, MTA_FCREATE, MTA_FIO, MTA_NOMEM, MTA_ORDER (no recipient yet), MTA_THREAD. */
@@ -289,7 +296,7 @@ MTASDK_EXPORT const char* mtaEnqueueError(mta_nq_t* nq_ctx, const char** message
                                           int item_code);
 /* Commits the message; on MTA_OK it is on the disk. The context is gone whatever the result. Items: MTA_ABORT
    (drop it), MTA_REASON const char **text size_t *len (output; valid until the thread's next SDK call).
-   Errors: MTA_AGAIN, MTA_BADARGS, MTA_FCREATE, MTA_FIO, MTA_NO, MTA_NOSUCHITEM, MTA_ORDER, MTA_SIZE,
+   Errors: MTA_BADARGS, MTA_FCREATE (also: no space), MTA_FIO, MTA_NO, MTA_NOSUCHITEM, MTA_ORDER,
    MTA_THREAD. */
 MTASDK_EXPORT int mtaEnqueueFinish(mta_nq_t* nq_ctx, int item_code, ...);
 
@@ -301,12 +308,13 @@ MTASDK_EXPORT int mtaEnqueueFinish(mta_nq_t* nq_ctx, int item_code, ...);
    size_t (5), MTA_JBC_RETRY_INTERVAL size_t seconds (10), MTA_JBC_TIMEOUT size_t seconds (30),
    MTA_THREAD_MAX_MESSAGES size_t (20), MTA_THREAD_MAX_THREADS size_t (20), MTA_THREAD_STACK_SIZE size_t bytes
    (1 MiB), MTA_THREAD_WAIT_TIMEOUT size_t seconds (1800). Errors: MTA_BADARGS, MTA_FOPEN, MTA_NETWORK (no job
-   controller), MTA_NO, MTA_NOMEM, MTA_NOSUCHCHAN, MTA_NOSUCHITEM, MTA_STRTRUERR, MTA_TIMEDOUT (threads still
-   ran after the wait). */
+   controller), MTA_NO (no channel's name), MTA_NOMEM, MTA_NOSUCHCHAN, MTA_NOSUCHITEM, MTA_STRTRUERR,
+   MTA_TIMEDOUT (threads still ran after the wait). */
 MTASDK_EXPORT int mtaDequeueStart(void* ctx1, mta_dq_process_message_t* process_message,
                                   mta_dq_process_done_t* process_done, int item_code, ...);
 /* The next recipient, not NUL-terminated; then MTA_EOF. Items: those of mtaDequeueInfo, for this recipient.
-   Errors: MTA_BADARGS, MTA_EOF, MTA_NOSUCHITEM, MTA_THREAD. */
+   Errors: MTA_BADARGS, MTA_EOF, MTA_NOSUCHITEM (it is then returned by the next call), MTA_ORDER (finished
+   already), MTA_THREAD. */
 MTASDK_EXPORT int mtaDequeueRecipientNext(mta_dq_t* dq_ctx, const char** env_to, size_t* env_to_len,
                                           int item_code, ...);
 /* Items (outputs): MTA_CHANNEL, MTA_DOMAIN, MTA_ENV_ID, MTA_IRCPT_TO, MTA_MSG_ID, MTA_ORCPT_TO const char **
@@ -328,7 +336,7 @@ MTASDK_EXPORT int mtaDequeueRecipientDisposition(mta_dq_t* dq_ctx, const char* e
    all), MTA_REASON str len. Errors: MTA_BADARGS, MTA_NO, MTA_NOSUCHITEM, MTA_ORDER (recipients not read to
    MTA_EOF; finished already), MTA_THREAD. */
 MTASDK_EXPORT int mtaDequeueMessageFinish(mta_dq_t* dq_ctx, int item_code, ...);
-/* A small number of the processing thread, for log lines; -1 and mta_errno MTA_BADARGS. */
+/* A small number of the processing thread, for log lines; -1 and mta_errno MTA_BADARGS or MTA_THREAD. */
 MTASDK_EXPORT int mtaDequeueThreadId(mta_dq_t* dq_ctx);
 /* The defaults of mtaDequeueStart: stack size in bytes, messages per thread, most threads, job controller
    timeout, wait for threads, attempts, and interval, in seconds. Any pointer may be NULL. */

@@ -123,6 +123,7 @@ BOOST_AUTO_TEST_CASE(every_field_survives) {
   e.fragment_blocks = 10;
   e.fragment_lines = 20;
   e.recipients = {{"p@q.example", "P@q", "p+x@q", 1, 0x20}, {"\x01\x7f\xff@z", {}, {}, 0, 0}};
+  e.recipients[1].replaces_delivery_flags = true;
   const auto again = queue::parse_envelope(format_envelope(e, "ID"));
   BOOST_REQUIRE(again);
   BOOST_TEST(again->from == e.from);
@@ -134,6 +135,8 @@ BOOST_AUTO_TEST_CASE(every_field_survives) {
   BOOST_TEST(again->fragment_blocks == 10u);
   BOOST_TEST(again->fragment_lines == 20u);
   BOOST_REQUIRE(again->recipients.size() == 2u);
+  BOOST_TEST(!again->recipients[0].replaces_delivery_flags);
+  BOOST_TEST(again->recipients[1].replaces_delivery_flags);
   BOOST_TEST(again->recipients[0].original == "P@q");
   BOOST_TEST(again->recipients[0].intermediate == "p+x@q");
   BOOST_TEST(again->recipients[0].notify_flags == 0x20u);

@@ -2,11 +2,12 @@
 // lists.
 #include "sdk_fixture.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <cstdarg>
 #include <cstdio>
 #include <ctime>
 #include <fcntl.h>
-#include <regex>
 #include <set>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -101,7 +102,7 @@ BOOST_AUTO_TEST_CASE(unique_strings_fit_twenty_bytes_and_file_names_and_differ) 
     size_t length = 0;
     BOOST_REQUIRE(mtaUniqueString(text, &length, sizeof text) == text);
     BOOST_TEST(length == std::string_view(text).size());
-    BOOST_TEST(std::regex_match(text, std::regex("[0-9A-Za-z_-]+")));
+    BOOST_TEST(std::all_of(text, text + length, [](unsigned char c) { return std::isalnum(c) != 0; }));
     seen.insert(text);
   }
   BOOST_TEST(seen.size() == 1000u);
@@ -199,9 +200,11 @@ BOOST_AUTO_TEST_CASE(each_log_call_writes_one_line_with_the_local_time) {
   mtaLog("%s has %d messages", "channel x", 7);
   log_by_list("%c%s", 'b', "y list");
   const std::string text = out.end();
-  BOOST_TEST(std::regex_match(text, std::regex("\\d\\d:\\d\\d:\\d\\d\\.\\d\\d: channel x has 7 messages\n"
-                                               "\\d\\d:\\d\\d:\\d\\d\\.\\d\\d: by list\n")),
-             text);
+  std::string shape = text;  // digits of the time as 0; the texts have none but the 7
+  for (char& c : shape)
+    if (std::isdigit(static_cast<unsigned char>(c)) != 0) c = '0';
+  BOOST_TEST(shape == "00:00:00.00: channel x has 0 messages\n00:00:00.00: by list\n");
+  BOOST_TEST(text.find("has 7 messages") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_line_end_in_the_format_does_not_make_a_second_line) {

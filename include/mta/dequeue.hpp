@@ -205,19 +205,20 @@ class message::line_range {
 
 inline message::line_range message::lines() { return line_range(*this); }
 
-/// How a channel is worked; the defaults are those of mtaDequeueStart().
+/// How a channel is worked. What is not given comes from the site's configuration, section [dequeue], whose
+/// own defaults stand in brackets.
 struct dequeue_options {
   std::string channel;  ///< empty: PMDF_CHANNEL
-  /// Sleeps, in a row, after the job controller had nothing for us, before dequeue() returns.
-  std::uint32_t max_attempts = 5;
-  std::chrono::milliseconds retry_interval = std::chrono::seconds(10);  ///< each sleep
-  std::chrono::milliseconds controller_timeout =
-      std::chrono::seconds(30);  ///< for an answer of the job controller
-  /// Waiting messages that deserve a thread: a hint. The job controller decides, by `threaddepth`.
-  std::uint32_t messages_per_thread = 20;
-  std::uint32_t max_threads = 20;     ///< simultaneous processing threads
-  std::size_t stack_size = 1u << 20;  ///< of each thread, bytes; raised to the system's least
-  std::chrono::milliseconds wait_timeout = std::chrono::minutes(30);  ///< for threads to end, at the end
+  /// Sleeps, in a row, after the job controller had nothing for us, before dequeue() returns [5].
+  std::optional<std::uint32_t> max_attempts;
+  std::optional<std::chrono::milliseconds> retry_interval;  ///< each sleep [10 s]
+  std::optional<std::chrono::milliseconds>
+      controller_timeout;  ///< for an answer of the job controller [30 s]
+  /// Waiting messages that deserve a thread [20]: a hint. The job controller decides, by `threaddepth`.
+  std::optional<std::uint32_t> messages_per_thread;
+  std::optional<std::uint32_t> max_threads;  ///< simultaneous processing threads, at least 1 [20]
+  std::optional<std::size_t> stack_size;     ///< of each thread, bytes; raised to the system's least [1 MiB]
+  std::optional<std::chrono::milliseconds> wait_timeout;  ///< for threads to end, at the end [30 min]
 };
 
 /// What the process function says about its thread.

@@ -34,8 +34,9 @@ int run(const invocation& in) {
       fmt::print(in.io.out, "{}\n", json::serialize(*body));
       continue;
     }
-    fmt::print(in.io.out, "{}: {} deferred messages are due now\n", name,
-               number_field(body->get_object(), "made_due"));
+    const auto due = number_field(body->get_object(), "made_due");
+    fmt::print(in.io.out, "{}: {} deferred {} due now\n", name, due,
+               due == 1 ? "message is" : "messages are");
     if (flag_field(body->get_object(), "stopped"))
       fmt::print(in.io.out, "{} is stopped: nothing is tried before 'jobctl start {}'\n", name, name);
   }

@@ -25,11 +25,19 @@ std::size_t stack_size(std::size_t wanted) {
 
 }  // namespace
 
+working_limits::working_limits(const dequeue_options& given, const config::dequeue_settings& site)
+    : max_attempts(given.max_attempts.value_or(site.max_attempts)),
+      retry_interval(given.retry_interval.value_or(site.retry_interval)),
+      controller_timeout(given.controller_timeout.value_or(site.reply_timeout)),
+      max_threads(std::max(given.max_threads.value_or(site.max_threads), 1u)),
+      stack_size(given.stack_size.value_or(site.stack_size)),
+      wait_timeout(given.wait_timeout.value_or(site.wait_timeout)) {}
+
 engine::engine(std::shared_ptr<const config::settings> settings, const config::channel& channel,
                const dequeue_options& options, std::shared_ptr<dequeue_handler> handler)
     : settings_(std::move(settings)),
       channel_(channel),
-      options_(options),
+      limits_(options, settings_->dequeue),
       handler_(std::move(handler)),
       store_(queue::real_file_io(), settings_->queue_root()),
       claims_(store_, channel.name) {}
@@ -39,9 +47,9 @@ result<> engine::run() {
   o.socket_path = settings_->program_socket();
   o.channel = channel_.name;
   if (const char* job = std::getenv("JOBCTL_JOB")) o.job = std::strtoull(job, nullptr, 10);
-  o.max_threads = options_.max_threads;
-  o.reply_timeout = options_.controller_timeout;
-  o.patience = std::max<std::chrono::milliseconds>(options_.retry_interval * options_.max_attempts,
+  o.max_threads = limits_.max_threads;
+  o.reply_timeout = limits_.controller_timeout;
+  o.patience = std::max<std::chrono::milliseconds>(limits_.retry_interval * limits_.max_attempts,
                                                    std::chrono::seconds(1));
   auto connected = wire::session::connect(std::move(o));
   if (!connected) {
@@ -66,7 +74,7 @@ result<> engine::run() {
 // original would ask again and again while enough threads run, we sleep; and the sleep ends early when
 // messages arrive.
 void engine::thread_creation_loop() {
-  std::uint32_t attempts = options_.max_attempts;
+  std::uint32_t attempts = limits_.max_attempts;
   std::uint64_t processed_before = 0;
   refill_credit();
   while (true) {
@@ -77,7 +85,7 @@ void engine::thread_creation_loop() {
         const std::scoped_lock guard(mutex_);
         running = running_;
       }
-      if (running >= options_.max_threads) {
+      if (running >= limits_.max_threads) {
         enough = true;
         break;
       }
@@ -90,15 +98,15 @@ void engine::thread_creation_loop() {
       const std::uint64_t processed = processed_.load();
       const std::uint64_t pending = backlog->pending + session_->buffered() + session_->in_hand();
       if (pending == 0) {
-        if (processed != processed_before) attempts = options_.max_attempts;  // there was work since
+        if (processed != processed_before) attempts = limits_.max_attempts;  // there was work since
         processed_before = processed;
         if (attempts == 0) return;
         --attempts;
         break;
       }
-      attempts = options_.max_attempts;
+      attempts = limits_.max_attempts;
       processed_before = processed;
-      const std::uint32_t wanted = std::min(std::max(backlog->threads, 1u), options_.max_threads);
+      const std::uint32_t wanted = std::min(std::max(backlog->threads, 1u), limits_.max_threads);
       if (wanted <= running) {
         enough = true;
         break;
@@ -108,7 +116,7 @@ void engine::thread_creation_loop() {
       if (!started) break;
     }
     // SLEEP. While threads run, arriving leases are theirs; look again soon whether more of them are needed.
-    const auto deadline = steady_clock::now() + options_.retry_interval;
+    const auto deadline = steady_clock::now() + limits_.retry_interval;
     if (enough) {
       const auto soon = std::min(deadline, steady_clock::now() + between_polls);
       if (session_->sleep_until(soon, false) == wire::session::woken::stop) return;
@@ -125,7 +133,7 @@ result<wire::backlog> engine::ask_for_backlog() {
     const std::scoped_lock guard(mutex_);
     running = running_;
   }
-  return session_->poll(running, options_.controller_timeout);
+  return session_->poll(running, limits_.controller_timeout);
 }
 
 /// Counts one more thread, unless so many run as are wanted: a parked one may have begun to work meanwhile.
@@ -143,7 +151,7 @@ bool engine::start_thread() {
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
   ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  ::pthread_attr_setstacksize(&attributes, stack_size(options_.stack_size));
+  ::pthread_attr_setstacksize(&attributes, stack_size(limits_.stack_size));
   pthread_t thread{};
   const int failure = ::pthread_create(&thread, &attributes, &engine::thread_main, keeps_alive);
   ::pthread_attr_destroy(&attributes);
@@ -176,7 +184,7 @@ result<> engine::wait_for_threads() {
   give_back_ready();  // at once: a message in hand may take long
   (void)session_->flush();
   std::unique_lock guard(mutex_);
-  const bool ended = changed_.wait_for(guard, options_.wait_timeout, [this] { return os_threads_ == 0; });
+  const bool ended = changed_.wait_for(guard, limits_.wait_timeout, [this] { return os_threads_ == 0; });
   if (ended) {
     guard.unlock();
     give_back_ready();
@@ -261,7 +269,7 @@ bool engine::park() {
       // Counted before the message is claimed: the loop must not take us for idle meanwhile.
       const std::scoped_lock guard(mutex_);
       parked_ = false;
-      may_run = got && !done_ && running_ < options_.max_threads;
+      may_run = got && !done_ && running_ < limits_.max_threads;
       if (may_run) ++running_;
     }
     if (!got) return false;
@@ -269,7 +277,7 @@ bool engine::park() {
     if (may_run) return true;
     // As many ran as may: one of them takes it when it has nothing else, or has ended meanwhile.
     const std::scoped_lock guard(mutex_);
-    if (!ready_.empty() && !done_ && running_ < options_.max_threads) {
+    if (!ready_.empty() && !done_ && running_ < limits_.max_threads) {
       ++running_;
       return true;
     }
@@ -382,7 +390,7 @@ void engine::refill_credit() {
   const std::uint64_t average = std::max<std::uint64_t>(average_ns_.load(std::memory_order_relaxed), 1);
   const std::uint64_t per_thread = std::clamp<std::uint64_t>(ahead_ns / average, 1, most_credit);
   const auto window =
-      static_cast<std::uint32_t>(std::min<std::uint64_t>(per_thread * options_.max_threads, most_credit));
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(per_thread * limits_.max_threads, most_credit));
   const std::uint32_t have = session_->credit() + session_->buffered() + session_->in_hand();
   if (have + window / 4 < window || have == 0) session_->give_credit(window - std::min(have, window));
 }
@@ -422,10 +430,8 @@ result<> dequeue(const dequeue_options& options, std::shared_ptr<dequeue_handler
   }
   const config::channel* const channel = (*settings)->find_channel(name);
   if (channel == nullptr) return error(errc::not_configured, "channel \"" + name + "\"");
-  dequeue_options checked = options;
-  checked.max_threads = std::max(checked.max_threads, 1u);
   handle_termination();
-  return std::make_shared<dequeueing::engine>(*settings, *channel, checked, std::move(handler))->run();
+  return std::make_shared<dequeueing::engine>(*settings, *channel, options, std::move(handler))->run();
 }
 
 }  // namespace mta

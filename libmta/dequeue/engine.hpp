@@ -20,6 +20,17 @@
 
 namespace mta::dequeueing {
 
+/// Options, completed by the configuration. See mta::dequeue_options for what each one means.
+struct working_limits {
+  working_limits(const dequeue_options&, const config::dequeue_settings&);
+
+  std::uint32_t max_attempts;
+  std::chrono::milliseconds retry_interval, controller_timeout;
+  std::uint32_t max_threads;
+  std::size_t stack_size;
+  std::chrono::milliseconds wait_timeout;
+};
+
 class engine : public std::enable_shared_from_this<engine> {
  public:
   engine(std::shared_ptr<const config::settings>, const config::channel&, const dequeue_options&,
@@ -54,7 +65,7 @@ class engine : public std::enable_shared_from_this<engine> {
 
   const std::shared_ptr<const config::settings> settings_;
   const config::channel& channel_;
-  const dequeue_options options_;
+  const working_limits limits_;
   std::shared_ptr<dequeue_handler> handler_;  // given up in run() when every thread has ended
   queue::store store_;
   claims claims_;

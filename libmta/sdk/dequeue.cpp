@@ -93,15 +93,7 @@ int mtaDequeueStart(void* ctx1, mta_dq_process_message_t* process_message,
   if (process_message == nullptr) return status(MTA_BADARGS);
   const auto site = mta::dequeueing::site();
   if (!site) return status(mta::sdk::initialisation_status(site.error()));
-  const mta::config::dequeue_settings& defaults = (*site)->dequeue;
-  mta::dequeue_options o;
-  o.max_attempts = defaults.max_attempts;
-  o.retry_interval = defaults.retry_interval;
-  o.controller_timeout = defaults.reply_timeout;
-  o.messages_per_thread = defaults.max_messages;
-  o.max_threads = defaults.max_threads;
-  o.stack_size = defaults.stack_size;
-  o.wait_timeout = defaults.wait_timeout;
+  mta::dequeue_options o;  // what the items do not say, the configuration does
   const auto seconds = [](std::size_t n) { return std::chrono::seconds(n); };
   const auto count = [](std::size_t n) {
     return static_cast<std::uint32_t>(std::min<std::size_t>(n, INT_MAX));

@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_deferred_message_waits_until_it_is_run) {
   const auto waiting = run({"ls", "--json", "--state", "deferred"});
   BOOST_REQUIRE(lines_in(waiting.out) == 1u);
   BOOST_TEST(!json::parse(waiting.out).at("due").is_null());
-  BOOST_TEST(run({"run", "mail"}).out == "mail: 1 deferred messages are due now\n");
+  BOOST_TEST(run({"run", "mail"}).out == "mail: 1 deferred message is due now\n");
   BOOST_TEST(lines_in(run({"ls", "--json", "--state", "ready"}).out) == 1u);
 }
 

@@ -37,6 +37,28 @@ BOOST_AUTO_TEST_CASE(without_attempts_it_returns_at_the_first_empty_answer) {
   must_succeed();
 }
 
+namespace {
+struct configured : dequeue_fixture {
+  configured() : dequeue_fixture("backoff = 1h\n[dequeue]\nmax_attempts = 0\n") { options = {}; }
+};
+}  // namespace
+
+BOOST_FIXTURE_TEST_CASE(what_the_options_do_not_say_the_configuration_says, configured) {
+  auto& c = start();
+  c.until_gone();
+  BOOST_TEST(c.polls == 1u);
+  must_succeed();
+}
+
+BOOST_FIXTURE_TEST_CASE(what_the_options_say_counts_whatever_the_configuration_says, configured) {
+  options.max_attempts = 2;
+  options.retry_interval = 1ms;
+  auto& c = start();
+  c.until_gone();
+  BOOST_TEST(c.polls == 3u);
+  must_succeed();
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_with_work_resets_the_attempts) {
   options.max_attempts = 2;
   options.retry_interval = 1ms;

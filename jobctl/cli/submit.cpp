@@ -196,9 +196,10 @@ int add_recipients(const invocation& in, enqueue::submission& message, const str
     const auto added = message.add_recipient(address);
     if (added) continue;
     const bool is_address = bool(enqueue::canonical_address(address, "localhost"));
-    status = added.error().code == errc::rejected
-                 ? in.fail(is_address ? no_host : no_user, added.error().context)
-                 : in.fail(added.error());
+    // Not an address at all, one over 256 bytes, or one without a route.
+    const bool refused = added.error().code == errc::rejected || added.error().code == errc::out_of_range;
+    status =
+        refused ? in.fail(is_address ? no_host : no_user, added.error().context) : in.fail(added.error());
   }
   if (status != success) in.fail(status, "nothing was queued, for nobody.");
   return status;

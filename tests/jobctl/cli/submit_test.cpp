@@ -253,6 +253,9 @@ BOOST_AUTO_TEST_CASE(wrong_recipients_are_all_named_and_nothing_is_queued) {
   BOOST_TEST(contains(r.err, "nothing was queued"));
   const auto bad = submit({"-f", "", "@there.example"});
   BOOST_TEST(bad.status == 67, bad.err);
+  const auto long_one = submit({"-f", "", std::string(300, 'x') + "@there.example"});
+  BOOST_TEST(long_one.status == 67, long_one.err);
+  BOOST_TEST(contains(long_one.err, "more than 256 bytes"));
   BOOST_TEST(queued().empty());
 }
 

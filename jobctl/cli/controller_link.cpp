@@ -35,11 +35,14 @@ std::optional<admin::client> connect(const invocation& in, int& status) {
 }
 
 int fail(const invocation& in, const admin::client::answer& a) {
-  const int status = a.status == 400   ? static_cast<int>(usage)
-                     : a.status == 404 ? static_cast<int>(failure)
-                     : a.status == 422 ? static_cast<int>(config_error)
-                     : a.status == 503 ? static_cast<int>(temporary_failure)
-                                       : static_cast<int>(unavailable);
+  const json::object* const body = a.body.if_object();
+  const bool damaged = body && text_field(*body, "error") == "damaged";
+  const int status = a.status == 400                      ? static_cast<int>(usage)
+                     : a.status == 404                    ? static_cast<int>(failure)
+                     : a.status == 422                    ? static_cast<int>(config_error)
+                     : a.status == 500 && damaged         ? static_cast<int>(data_error)
+                     : a.status == 500 || a.status == 503 ? static_cast<int>(temporary_failure)
+                                                          : static_cast<int>(unavailable);
   return in.fail(status, a.detail());
 }
 

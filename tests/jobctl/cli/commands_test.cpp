@@ -163,6 +163,24 @@ BOOST_AUTO_TEST_CASE(show_of_what_is_not_there_fails) {
   BOOST_TEST(contains(r.err, "0C9V3K8ZC4S0R.1.17"));
 }
 
+BOOST_AUTO_TEST_CASE(damage_has_the_same_status_with_and_without_a_controller) {
+  const auto c = site.server.commit("maildir", "Subject: x\r\n\r\nbody\r\n");
+  const std::string id = mta::queue::to_string(c.id);
+  {
+    const std::string path = site.server.store().path("maildir", c.id.file);
+    auto file = mta::queue::real_file_io().open(path, mta::queue::open_mode::read_write).value();
+    const std::uint64_t body = c.entry.record_offset + 64 + c.entry.envelope_length + 14;
+    BOOST_REQUIRE(file->write(body, std::as_bytes(std::span("B", 1))));
+  }
+  const auto told = run({"show", "--raw", id});
+  BOOST_TEST(told.status == 65, told.err);
+  BOOST_TEST(told.out == "");
+  site.close();
+  const auto read = run({"show", "--raw", id});
+  BOOST_TEST(read.status == 65, read.err);
+  BOOST_TEST(read.out == "");
+}
+
 BOOST_AUTO_TEST_CASE(run_makes_due_and_reports) {
   site.add_messages("fax", 3, phase::deferred);
   const auto r = run({"run", "fax", "sms"});

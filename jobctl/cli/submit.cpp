@@ -143,7 +143,7 @@ std::string parse_order(const invocation& in, order& o) {
 
 std::string sender_of(const invocation& in, const mta::config::settings& site) {
   if (!in.has("sender")) {
-    const passwd* me = ::getpwuid(::getuid());
+    const passwd* me = ::getpwuid(::getuid());  // NOLINT(concurrency-mt-unsafe): there is one thread
     return fmt::format("{}@{}", me ? me->pw_name : fmt::format("uid{}", ::getuid()), site.host);
   }
   const std::string given = in.text("sender");
@@ -205,7 +205,7 @@ int add_recipients(const invocation& in, enqueue::submission& message, const str
   return status;
 }
 
-mta::result<> write_all(enqueue::submission& message, beginning first, message_input& input) {
+mta::result<> write_all(enqueue::submission& message, const beginning& first, message_input& input) {
   if (auto written = message.write(first.header); !written) return written;
   if (auto written = message.write(first.rest); !written) return written;
   std::string piece;
@@ -256,7 +256,7 @@ int submit(const invocation& in, order o, std::shared_ptr<const mta::config::set
     first->header = without_bcc(first->header);
   }
   if (const int status = add_recipients(in, *message, o.recipients); status != success) return status;
-  if (auto written = write_all(*message, std::move(*first), input); !written) return in.fail(written.error());
+  if (auto written = write_all(*message, *first, input); !written) return in.fail(written.error());
   if (message->size() == 0)
     return in.fail(data_error, "the message on standard input is empty; nothing was queued.");
   const auto queued = message->commit(o.priority, o.not_before);

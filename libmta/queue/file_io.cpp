@@ -126,6 +126,19 @@ class real_file final : public file {
   std::string path_;
 };
 
+/// What root makes belongs to the owner of the directory that it is in: mail that root submits (cron does)
+/// must be the site's user's to work off.
+result<> give_to_owner_of_directory(int fd, const std::string& path) {
+  if (::geteuid() != 0) return {};
+  struct stat directory {};
+  if (::stat(path.substr(0, path.find_last_of('/') + 1).c_str(), &directory) != 0)
+    return os_error("look up the owner of the directory of " + path);
+  if (directory.st_uid == 0) return {};
+  if (::fchown(fd, directory.st_uid, directory.st_gid) != 0)
+    return os_error("give " + path + " to user " + std::to_string(directory.st_uid));
+  return {};
+}
+
 class real_io final : public file_io {
  public:
   result<std::unique_ptr<file>> open(const std::string& path, open_mode mode) override {
@@ -137,7 +150,10 @@ class real_io final : public file_io {
     }
     const int fd = ::open(path.c_str(), flags, 0640);
     if (fd < 0) return os_error("open " + path);
-    return std::unique_ptr<file>(std::make_unique<real_file>(fd, path));
+    auto opened = std::make_unique<real_file>(fd, path);
+    if (mode != open_mode::read_write)
+      if (const auto given = give_to_owner_of_directory(fd, path); !given) return given.error();
+    return std::unique_ptr<file>(std::move(opened));
   }
 
   result<> rename(const std::string& from, const std::string& to) override {
@@ -167,9 +183,15 @@ class real_io final : public file_io {
   }
 
   result<> make_directory(const std::string& directory) override {
-    if (::mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST)
+    if (::mkdir(directory.c_str(), 0750) != 0) {
+      if (errno == EEXIST) return {};
       return os_error("make directory " + directory);
-    return {};
+    }
+    const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return os_error("open directory " + directory);
+    const auto given = give_to_owner_of_directory(fd, directory);
+    ::close(fd);
+    return given;
   }
 
   result<> flush_directory(const std::string& directory) override {

@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <sys/stat.h>
 #include <thread>
+#include <unistd.h>
 
 namespace queue = mta::queue;
 using queue::phase;
@@ -501,6 +503,29 @@ BOOST_AUTO_TEST_CASE(a_file_with_a_damaged_header_is_refused_by_name) {
   // And a writer makes another file instead of touching it.
   queue::writer writer(io, store.root(), small());
   BOOST_TEST((commit(writer, "p@b.example", "y").id.file != id.file));
+}
+
+BOOST_AUTO_TEST_CASE(what_root_makes_belongs_to_the_owner_of_the_queue) {
+  if (::geteuid() != 0) return;  // nobody else can give files away
+  constexpr uid_t owner = 65534;
+  BOOST_REQUIRE(::chown(store.root().c_str(), owner, owner) == 0);
+  queue::message_id id;
+  {
+    queue::writer writer(io, store.root(), small());
+    id = commit(writer, "p@b.example", "x", "made").id;
+  }
+  const auto file = *store.open("made", id.file);
+  file->note_history(id.slot, "{}");
+  const std::string channel = store.channel_directory("made");
+  std::vector<std::string> all{channel};
+  for (const std::string& name : *io.list(channel)) all.push_back(channel + '/' + name);
+  BOOST_TEST(all.size() >= 3u);  // the message file, its history
+  for (const std::string& path : all) {
+    struct stat found {};
+    BOOST_REQUIRE(::stat(path.c_str(), &found) == 0);
+    BOOST_TEST(found.st_uid == owner, path);
+    BOOST_TEST(found.st_gid == owner, path);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -256,7 +256,7 @@ typedef int mta_decode_inspect_t(void* ctx, mta_decode_t* dctx, int data_type, c
  * ------------------------------------------------------------------------------------------- */
 
 /* Reads the configuration (JOBCTL_CONFIG or JOBCTL_ROOT name it). May be called again; it then does nothing.
-   Items: MTA_CHANNEL (no argument; the default), MTA_INTERACTIVE, MTA_DEBUG_* (accepted), MTA_ITEM_LIST.
+   Items: MTA_CHANNEL (no argument; the default), MTA_INTERACTIVE, MTA_DEBUG_* as mtaDebug(), MTA_ITEM_LIST.
    Errors: MTA_BADARGS, MTA_FOPEN (no configuration to be read), MTA_NO (error in it), MTA_NOSUCHITEM. */
 MTASDK_EXPORT int mtaInit(int item_code, ...);
 /* Releases what mtaInit and the other routines hold. Enqueue contexts that are still open are dropped. */
@@ -344,6 +344,35 @@ MTASDK_EXPORT void mtaDequeueDefaults(size_t* stack_size, size_t* messages_per_t
                                       size_t* jbc_timeout, size_t* die_by_delay, size_t* max_patience,
                                       size_t* sleep_interval);
 
+/* --- Addresses
+ * ------------------------------------------------------------------------------------------------ */
+
+/* Reads a comma-separated list of RFC 822 addresses. Both outputs NULL: a syntax check. No address in it:
+   NULL and 0. Items: MTA_DOMAIN str len (appended to addresses without a domain). Errors: MTA_BADARGS, MTA_NO
+   (syntax), MTA_NOMEM, MTA_NOSUCHITEM, MTA_STRTRUERR. */
+MTASDK_EXPORT int mtaAddressParse(mta_adr_t** adr_ctx, size_t* address_count, const char* address_list,
+                                  size_t address_list_len, int item_code, ...);
+/* Address number address_index, from 0, or elements of it: an OR of MTA_ADDR_*; 0: route, local part and
+   domain. phrase <@route:local@domain>. The text is valid until the next call with the context. Errors:
+   MTA_BADARGS, MTA_EOF, MTA_THREAD. */
+MTASDK_EXPORT int mtaAddressGetN(mta_adr_t* adr_ctx, size_t address_index, const char** address,
+                                 size_t* address_len, int elements);
+/* Ends the context; NULL does nothing. */
+MTASDK_EXPORT void mtaAddressFinish(mta_adr_t* adr_ctx);
+/* The elements of one address, each into a buffer of ALFA_SIZE+1 or NULL, NULL, 0. Errors: MTA_BADARGS,
+   MTA_NO (syntax, or not exactly one address), MTA_STRTRUERR (a buffer is too small; the others are filled).
+ */
+MTASDK_EXPORT int mtaAddressParts(const char* adr, size_t len, char* phrase, size_t* plen, size_t plenmax,
+                                  char* route, size_t* rlen, size_t rlenmax, char* local, size_t* llen,
+                                  size_t llenmax, char* domain, size_t* dlen, size_t dlenmax);
+/* The channel that takes mail for an address, into a buffer of CHANLENGTH+1. address_type: 0, MTA_TO, MTA_CC,
+   MTA_BCC, MTA_ENV_TO, MTA_ENV_FROM, MTA_HDR_TO, MTA_HDR_CC, MTA_HDR_BCC or MTA_HDR_FROM; routes do not
+   depend on it. item_code is 0. NULL: MTA_BADARGS, MTA_FOPEN, MTA_NO (syntax, or no route), MTA_NOSUCHITEM,
+   MTA_STRTRUERR. */
+MTASDK_EXPORT const char* mtaAddressToChannel(char* channel, size_t* channel_len, size_t channel_len_max,
+                                              const char* address, size_t address_len, int address_type,
+                                              int item_code, ...);
+
 /* --- Option files: lines of NAME=value
  * ------------------------------------------------------------------------ */
 
@@ -367,6 +396,11 @@ MTASDK_EXPORT int mtaErrno(void);
 #define mta_errno mtaErrno()
 /* The code in words, for diagnostics; static. item_code is 0. */
 MTASDK_EXPORT const char* mtaStrError(int code, int item_code);
+/* Switches diagnostics in the log on and off. Items: MTA_DEBUG_DECODE, MTA_DEBUG_DEQUEUE (messages in hand),
+   MTA_DEBUG_ENQUEUE (recipients), MTA_DEBUG_MM size_t level (0: off), MTA_DEBUG_OS, MTA_DEBUG_SDK (error
+   statuses that routines return), and MTA_DEBUG_NO... for each. Errors: MTA_BADARGS, MTA_FOPEN, MTA_NO,
+   MTA_NOSUCHITEM. */
+MTASDK_EXPORT int mtaDebug(int item_code, ...);
 /* Writes one line, "hh:mm:ss.cc: " and the text, to standard output in one write. No '\n' in the format. */
 MTASDK_EXPORT void mtaLog(const char* fmt, ...) MTASDK_PRINTF(1, 2);
 MTASDK_EXPORT void mtaLogv(const char* fmt, va_list ap) MTASDK_PRINTF(1, 0);
@@ -381,6 +415,13 @@ MTASDK_EXPORT size_t mtaStackSize(void);
 /* The program's channel, into a buffer of CHANLENGTH+1. NULL: MTA_BADARGS, MTA_NO (PMDF_CHANNEL is not set),
  * MTA_STRTRUERR. */
 MTASDK_EXPORT const char* mtaChannelGetName(char* channel, size_t* channel_len, size_t channel_len_max);
+/* The official host name of a channel; the text is valid until mtaDone(). Items: MTA_CHANNEL str len, or
+   MTA_DQ_CONTEXT dq (its channel); neither: the program's own. NULL: MTA_BADARGS, MTA_FOPEN, MTA_NO (own
+   channel unknown), MTA_NOSUCHCHAN, MTA_NOSUCHITEM, MTA_THREAD. */
+MTASDK_EXPORT const char* mtaChannelToHost(char** host, size_t* host_len, int item_code, ...);
+/* The postmaster's address, for From: of notifications; valid until mtaDone(). item_code is 0. NULL:
+   MTA_FOPEN, MTA_NO, MTA_NOSUCHITEM. */
+MTASDK_EXPORT const char* mtaPostmasterAddress(const char** address, size_t* len, int item_code, ...);
 /* RFC 2822 date of `time` (0: now) in the local zone; 81 bytes are plenty. NULL: MTA_BADARGS, MTA_STRTRU
  * (truncated). */
 MTASDK_EXPORT const char* mtaDateTime(char* date, size_t* date_len, size_t date_len_max, time_t time);

@@ -2,17 +2,22 @@
 #include "dequeue/context.hpp"
 #include "dequeue/site.hpp"
 #include "sdk/contexts.hpp"
+#include "sdk/debug.hpp"
 #include "sdk/items.hpp"
 
 #include <mta/program.hpp>
 
 #include <climits>
+#include <fmt/format.h>
 #include <memory>
 
 namespace {
 
 using mta::sdk::argument;
 using mta::sdk::dequeue_context;
+using mta::sdk::diagnose;
+using mta::sdk::diagnosing;
+using mta::sdk::diagnostics;
 using mta::sdk::item;
 using mta::sdk::status;
 using dequeue_use = mta::sdk::use<dequeue_context>;
@@ -33,7 +38,14 @@ class callbacks final : public mta::dequeue_handler {
       ~releaser() { mta::sdk::dequeue_contexts().release(context); }
     } release_at_end{c};
     const std::string_view from = m.sender();
+    if (diagnosing(diagnostics::dequeue))
+      diagnose(diagnostics::dequeue,
+               fmt::format("message {} of channel {}: from <{}>, {} recipients, attempt {}", m.id(),
+                           m.channel(), from, m.recipients().size(), m.attempts() + 1));
     const int answer = process_(&thread_state, ctx1_, c, from.data(), from.size());
+    if (diagnosing(diagnostics::dequeue))
+      diagnose(diagnostics::dequeue,
+               fmt::format("message {}: {}", m.id(), m.finished() ? "finished" : "not finished, deferred"));
     return answer == MTA_ABORT ? mta::next_step::end_thread : mta::next_step::go_on;
   }
   void thread_done(void* thread_state) noexcept override {

@@ -2,16 +2,21 @@
 #include "dequeue/context.hpp"
 #include "dequeue/site.hpp"
 #include "sdk/contexts.hpp"
+#include "sdk/debug.hpp"
 #include "sdk/items.hpp"
 
 #include <mta/program.hpp>
 
 #include <climits>
 #include <cstdint>
+#include <fmt/format.h>
 
 namespace {
 
 using mta::sdk::argument;
+using mta::sdk::diagnose;
+using mta::sdk::diagnosing;
+using mta::sdk::diagnostics;
 using mta::sdk::enqueue_context;
 using mta::sdk::item;
 using mta::sdk::status;
@@ -241,6 +246,9 @@ int mtaEnqueueTo(mta_nq_t* nq_ctx, const char* to_adr, size_t to_adr_len, int it
   }
   o.original = original;
   const auto added = c->submission->add(address, o);
+  if (diagnosing(diagnostics::enqueue))
+    diagnose(diagnostics::enqueue,
+             fmt::format("to {}: {}", address, added ? "accepted" : added.error().message()));
   if (!added) {
     c->error_text = added.error().message();
     reason.give(c->error_text);

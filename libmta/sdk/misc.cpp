@@ -4,6 +4,7 @@
 #include "config/settings.hpp"
 #include "dequeue/site.hpp"
 #include "sdk/contexts.hpp"
+#include "sdk/debug.hpp"
 #include "sdk/items.hpp"
 
 #include <mta/program.hpp>
@@ -31,8 +32,11 @@ bool copy_out(std::string_view text, char* buffer, size_t* length, size_t size) 
 
 }  // namespace
 
-int status(int code) noexcept {
-  if (code != MTA_OK) last_error = code;
+int status(int code, const char* routine) noexcept {
+  if (code == MTA_OK) return code;
+  last_error = code;
+  if (code != MTA_EOF && diagnosing(diagnostics::sdk))
+    diagnose(diagnostics::sdk, std::string(routine) + ": " + mtaStrError(code, 0));
   return code;
 }
 
@@ -111,7 +115,10 @@ int mtaInit(int item_code, ...) {
                                          {MTA_DEBUG_NOMM, argument::none},
                                          {MTA_DEBUG_NOOS, argument::none},
                                          {MTA_DEBUG_NOSDK, argument::none}},
-                                        item_code, args, [](const mta::sdk::item&) { return MTA_OK; });
+                                        item_code, args, [](const mta::sdk::item& i) {
+                                          mta::sdk::switch_diagnostics(i);
+                                          return MTA_OK;
+                                        });
   va_end(args.list);
   if (read != MTA_OK) return status(read);
   if (const auto ready = mta::init(); !ready) return status(mta::sdk::initialisation_status(ready.error()));
@@ -122,6 +129,7 @@ void mtaDone(void) {
   // They hold on to what is let go of below. Messages in hand do not: their dequeue loop goes on.
   mta::sdk::enqueue_contexts().release_all([](mta::sdk::enqueue_context& c) { c.submission.reset(); });
   mta::dequeueing::forget_site();
+  mta::sdk::switch_all_diagnostics_off();
 }
 
 int mtaErrno(void) { return mta::sdk::last_error; }
@@ -175,6 +183,50 @@ const char* mtaDateTime(char* date, size_t* date_len, size_t date_len_max, time_
   if (mta::sdk::copy_out(text, date, date_len, date_len_max)) return date;
   mta::sdk::copy_out(std::string_view(text).substr(0, date_len_max - 1), date, date_len, date_len_max);
   return status(MTA_STRTRU), nullptr;
+}
+
+const char* mtaChannelToHost(char** host, size_t* host_len, int item_code, ...) {
+  std::string name;
+  bool given = false;
+  mta::sdk::arguments args;
+  va_start(args.list, item_code);
+  const int read = mta::sdk::read_items({{MTA_CHANNEL, argument::text}, {MTA_DQ_CONTEXT, argument::pointer}},
+                                        item_code, args, [&](const mta::sdk::item& i) {
+                                          given = true;
+                                          if (i.code == MTA_CHANNEL) {
+                                            name = i.text;
+                                            return MTA_OK;
+                                          }
+                                          const mta::sdk::use<mta::sdk::dequeue_context> in_hand(i.pointer);
+                                          if (!in_hand) return in_hand.code();
+                                          name = in_hand->message->channel();
+                                          return MTA_OK;
+                                        });
+  va_end(args.list);
+  if (read != MTA_OK) return status(read), nullptr;
+  const auto site = mta::dequeueing::site();
+  if (!site) return status(mta::sdk::initialisation_status(site.error())), nullptr;
+  if (!given) {
+    auto own = mta::dequeueing::own_channel();
+    if (!own) return status(MTA_NO), nullptr;
+    name = std::move(*own);
+  }
+  const auto* const channel = (*site)->find_channel(name);
+  if (channel == nullptr) return status(MTA_NOSUCHCHAN), nullptr;
+  // The manual's signature: the caller does not write to it.
+  if (host != nullptr) *host = const_cast<char*>(channel->host.c_str());
+  if (host_len != nullptr) *host_len = channel->host.size();
+  return channel->host.c_str();
+}
+
+const char* mtaPostmasterAddress(const char** address, size_t* len, int item_code, ...) {
+  if (item_code != 0) return status(MTA_NOSUCHITEM), nullptr;
+  const auto site = mta::dequeueing::site();
+  if (!site) return status(mta::sdk::initialisation_status(site.error())), nullptr;
+  const std::string& postmaster = (*site)->postmaster;
+  if (address != nullptr) *address = postmaster.c_str();
+  if (len != nullptr) *len = postmaster.size();
+  return postmaster.c_str();
 }
 
 size_t mtaBlockSize(void) {

@@ -13,8 +13,9 @@
 
 namespace mta::sdk {
 
-/// Saves an error status for mtaErrno() and returns it; MTA_OK is returned and not saved.
-int status(int code) noexcept;
+/// Saves an error status for mtaErrno() and returns it; MTA_OK is returned and not saved. With MTA_DEBUG_SDK
+/// it is logged too, with the routine that returns it, unless it only says that there is no more.
+int status(int code, const char* routine = __builtin_FUNCTION()) noexcept;
 /// The status for an error; `otherwise` where none fits better.
 int status_of(const error&, int otherwise) noexcept;
 

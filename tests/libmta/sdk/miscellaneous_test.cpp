@@ -1,5 +1,5 @@
-// mtaChannelGetName, mtaUniqueString, mtaDateTime, mtaVersion*, mtaStackSize, mtaBlockSize, mtaLog, item
-// lists.
+// mtaChannelGetName, mtaChannelToHost, mtaPostmasterAddress, mtaUniqueString, mtaDateTime, mtaVersion*,
+// mtaStackSize, mtaBlockSize, mtaDebug, mtaLog, item lists.
 #include "sdk_fixture.hpp"
 
 #include <algorithm>
@@ -191,6 +191,104 @@ BOOST_AUTO_TEST_CASE(a_thread_of_the_least_stack_size_can_submit_a_message) {
   pthread_join(thread, nullptr);
   pthread_attr_destroy(&attributes);
   BOOST_TEST(status == MTA_OK);
+}
+
+// --- mtaChannelToHost, mtaPostmasterAddress
+
+BOOST_AUTO_TEST_CASE(a_channels_official_host_is_found_by_name_or_is_that_of_the_program) {
+  const test::site s("[channel x]\nhost = x.example\n[channel y]\n");
+  char* host = nullptr;
+  size_t length = 0;
+  const char* const own = mtaChannelToHost(&host, &length, 0);
+  BOOST_REQUIRE(own != nullptr);
+  BOOST_TEST(std::string(own) == "x.example");
+  BOOST_TEST(std::string(host, length) == "x.example");
+  BOOST_TEST(std::string(mtaChannelToHost(nullptr, nullptr, MTA_CHANNEL, "yes", size_t{1}, 0)) ==
+             "mta.example");
+}
+
+BOOST_AUTO_TEST_CASE(errors_of_mtaChannelToHost) {
+  const test::site s;
+  BOOST_TEST(mtaChannelToHost(nullptr, nullptr, MTA_CHANNEL, "nosuch", size_t{0}, 0) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_NOSUCHCHAN);
+  BOOST_TEST(mtaChannelToHost(nullptr, nullptr, MTA_CHANNEL, static_cast<char*>(nullptr), size_t{0}, 0) ==
+             nullptr);
+  BOOST_TEST(mtaErrno() == MTA_BADARGS);
+  int none = 0;
+  BOOST_TEST(mtaChannelToHost(nullptr, nullptr, MTA_DQ_CONTEXT, &none, 0) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_BADARGS);
+  BOOST_TEST(mtaChannelToHost(nullptr, nullptr, MTA_TO, 0) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_NOSUCHITEM);
+  const test::environment_variable unknown("PMDF_CHANNEL", nullptr);
+  BOOST_TEST(mtaChannelToHost(nullptr, nullptr, 0) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_NO);
+}
+
+BOOST_AUTO_TEST_CASE(the_postmasters_address_is_the_configured_one) {
+  const test::site s;
+  const char* address = nullptr;
+  size_t length = 0;
+  BOOST_REQUIRE(mtaPostmasterAddress(&address, &length, 0) != nullptr);
+  BOOST_TEST(std::string(address, length) == "postmaster@mta.example");
+  BOOST_TEST(mtaPostmasterAddress(nullptr, nullptr, MTA_TO) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_NOSUCHITEM);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_configuration_neither_is_known) {
+  const test::site s("[nonsense]\n");
+  BOOST_TEST(mtaPostmasterAddress(nullptr, nullptr, 0) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_NO);
+  BOOST_TEST(mtaChannelToHost(nullptr, nullptr, 0) == nullptr);
+  BOOST_TEST(mtaErrno() == MTA_NO);
+}
+
+// --- mtaDebug
+
+BOOST_AUTO_TEST_CASE(error_statuses_are_logged_while_that_is_switched_on) {
+  const test::site s;
+  captured_output out;
+  BOOST_TEST(mtaDebug(MTA_DEBUG_SDK, 0) == MTA_OK);
+  mtaAddressParse(nullptr, nullptr, "<", 0, 0);
+  BOOST_TEST(mtaDebug(MTA_DEBUG_NOSDK, 0) == MTA_OK);
+  mtaAddressParse(nullptr, nullptr, ">", 0, 0);
+  const std::string text = out.end();
+  BOOST_TEST(text.find(": mtaAddressParse: Permanent failure\n") != std::string::npos);
+  BOOST_TEST(std::count(text.begin(), text.end(), '\n') == 1);
+}
+
+BOOST_AUTO_TEST_CASE(recipients_are_logged_by_mm_debug_of_any_level_but_0) {
+  const test::site s;
+  const auto one = [](const char* to) {
+    mta_nq_t* nq = nullptr;
+    mtaEnqueueStart(&nq, "", 0, 0);
+    mtaEnqueueTo(nq, to, 0, 0);
+    mtaEnqueueFinish(nq, MTA_ABORT, 0);
+  };
+  captured_output out;
+  mta_item_list_t array[2];
+  array[0].item_code = MTA_DEBUG_MM;
+  array[0].item_length = 5;
+  array[1].item_code = MTA_END_LIST;
+  BOOST_TEST(mtaDebug(MTA_ITEM_LIST, array, 0) == MTA_OK);
+  one("joe@example.org");
+  one("joe@nowhere.example");
+  BOOST_TEST(mtaDebug(MTA_DEBUG_MM, size_t{0}, 0) == MTA_OK);
+  one("ann@example.org");
+  const std::string text = out.end();
+  BOOST_TEST(text.find(": to joe@example.org: accepted\n") != std::string::npos);
+  BOOST_TEST(text.find(": to joe@nowhere.example: ") != std::string::npos);
+  BOOST_TEST(text.find("ann@") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(errors_of_mtaDebug) {
+  {
+    const test::site s;
+    BOOST_TEST(mtaDebug(MTA_DEBUG_OS, MTA_DEBUG_DECODE, MTA_DEBUG_NOOS, MTA_DEBUG_NODECODE, 0) == MTA_OK);
+    BOOST_TEST(mtaDebug(MTA_TO, 0) == MTA_NOSUCHITEM);
+    BOOST_TEST(mtaDebug(MTA_ITEM_LIST, static_cast<mta_item_list_t*>(nullptr), 0) == MTA_BADARGS);
+  }
+  const test::site wrong("[nonsense]\n");
+  BOOST_TEST(mtaDebug(MTA_DEBUG_OS, 0) == MTA_NO);
 }
 
 // --- mtaLog

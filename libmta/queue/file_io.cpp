@@ -4,6 +4,7 @@
 #include <array>
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -157,7 +158,16 @@ class real_io final : public file_io {
   }
 
   result<> rename(const std::string& from, const std::string& to) override {
-    if (::rename(from.c_str(), to.c_str()) != 0) return os_error("rename " + from + " to " + to);
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
+    int failure = errno;
+    if (failure == EINVAL || failure == ENOSYS) {  // not every file system can do that
+      failure = 0;
+      if (::access(to.c_str(), F_OK) == 0)
+        failure = EEXIST;
+      else if (::rename(from.c_str(), to.c_str()) != 0)
+        failure = errno;
+    }
+    if (failure != 0) return os_error("rename " + from + " to " + to, failure);
     return {};
   }
 

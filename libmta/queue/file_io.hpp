@@ -50,6 +50,7 @@ class file_io {
  public:
   virtual ~file_io() = default;
   virtual result<std::unique_ptr<file>> open(const std::string& path, open_mode mode) = 0;
+  /// Fails (EEXIST) if there is a file of the new name.
   virtual result<> rename(const std::string& from, const std::string& to) = 0;
   virtual result<> remove(const std::string& path) = 0;
   /// Names in a directory, without "." and "..", unsorted.

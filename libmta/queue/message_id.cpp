@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 #include <random>
+#include <unistd.h>
 
 namespace mta::queue {
 namespace {
@@ -33,11 +34,17 @@ bool parse_number(std::string_view text, Number& value) {
 file_number new_file_number() {
   using namespace std::chrono;
   static std::atomic<std::uint64_t> last{0};
-  static const std::uint64_t process_salt = std::random_device{}();
+  static const std::uint64_t random_salt = [] {
+    std::random_device source;
+    return std::uint64_t{source()} << 32 | source();
+  }();
   const auto since_2020 = system_clock::now() - sys_days{year{2020} / 1 / 1};
   const auto us = static_cast<std::uint64_t>(duration_cast<microseconds>(since_2020).count());
-  std::uint64_t salt = process_salt ^ (us * 0x9E3779B97F4A7C15u);
-  std::uint64_t number = us << 12 | (salt >> 40 & 0xFFF);
+  // A process and its children share the salt, but not the id. The multiplication brings every bit of all
+  // three into the twelve that are used.
+  const std::uint64_t mixed =
+      (random_salt ^ us ^ (static_cast<std::uint64_t>(::getpid()) << 24)) * 0x9E3779B97F4A7C15u;
+  std::uint64_t number = us << 12 | mixed >> 52;
   std::uint64_t before = last.load();
   do {
     if (number <= before) number = before + 1;

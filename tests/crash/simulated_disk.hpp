@@ -178,6 +178,7 @@ class simulated_disk final : public queue::file_io {
       if (const auto f = fails("rename")) return f->why;
       const auto found = names_.find(from);
       if (found == names_.end()) return mta::os_error("rename " + from, ENOENT);
+      if (names_.contains(to)) return mta::os_error("rename " + from, EEXIST);
       const std::uint64_t number = found->second;
       names_.erase(found);
       names_[to] = number;

@@ -8,9 +8,17 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <functional>
 #include <map>
+#include <new>
+#include <optional>
 #include <set>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -108,6 +116,54 @@ BOOST_AUTO_TEST_CASE(file_numbers_differ_and_grow_within_a_process) {
     BOOST_REQUIRE(last < next);
     last = next;
   }
+}
+
+BOOST_AUTO_TEST_CASE(two_processes_do_not_give_the_same_number_because_they_ask_in_the_same_microsecond) {
+  constexpr std::size_t each = 20'000;
+  struct shared_numbers {
+    std::atomic<int> ready;
+    std::uint64_t of[2][each];
+  };
+  void* const memory =
+      ::mmap(nullptr, sizeof(shared_numbers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  BOOST_REQUIRE(memory != MAP_FAILED);
+  auto& numbers = *new (memory) shared_numbers{};
+  queue::new_file_number();  // whatever is made once per process is inherited by the child
+  const auto make = [&](int who) {
+    ++numbers.ready;
+    while (numbers.ready.load() < 2) {
+    }
+    // One in each microsecond, so that none is just the successor of the one before.
+    std::uint64_t last = 0;
+    for (std::uint64_t& number : numbers.of[who]) {
+      while ((number = static_cast<std::uint64_t>(queue::new_file_number())) >> 12 == last) {
+      }
+      last = number >> 12;
+    }
+  };
+  std::size_t same_time = 0, same = 0;
+  for (int round = 0; round < 50 && same_time < 200; ++round) {
+    numbers.ready = 0;
+    const pid_t child = ::fork();
+    BOOST_REQUIRE(child >= 0);
+    if (child == 0) {
+      make(1);
+      ::_exit(0);
+    }
+    make(0);
+    int status = 0;
+    BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
+    std::map<std::uint64_t, std::uint64_t> by_time;
+    for (const std::uint64_t number : numbers.of[0]) by_time[number >> 12] = number;
+    for (const std::uint64_t number : numbers.of[1])
+      if (const auto found = by_time.find(number >> 12); found != by_time.end()) {
+        ++same_time;
+        same += found->second == number ? 1 : 0;
+      }
+  }
+  ::munmap(memory, sizeof(shared_numbers));
+  BOOST_TEST(same_time > 0u);
+  BOOST_TEST(same <= same_time / 50);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -262,6 +318,19 @@ BOOST_AUTO_TEST_CASE(one_shot_programs_share_a_file) {
 BOOST_AUTO_TEST_CASE(two_writers_never_share_a_file_at_one_time) {
   queue::writer one(io, store.root(), small()), two(io, store.root(), small());
   BOOST_TEST((commit(one, "p@b.example", "x").id.file != commit(two, "p@b.example", "y").id.file));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_never_takes_the_place_of_another) {
+  const std::string one = directory.path() + "/one", two = directory.path() + "/two";
+  for (const std::string& path : {one, two}) {
+    auto f = io.open(path, queue::open_mode::create_new);
+    BOOST_REQUIRE(f);
+    BOOST_REQUIRE((*f)->write(0, std::as_bytes(std::span(path))));
+  }
+  const auto renamed = io.rename(one, two);
+  BOOST_REQUIRE(!renamed);
+  BOOST_TEST((renamed.error().code == std::errc::file_exists));
+  BOOST_TEST(std::filesystem::exists(one));
 }
 
 BOOST_AUTO_TEST_CASE(below_the_reserve_nothing_is_queued) {

@@ -81,6 +81,9 @@ result<append_file::reopened> append_file::reopen(file_io& io, const std::string
   const auto locked = (*opened)->try_lock(format::writer_lock, 1);
   if (!locked) return locked.error();
   if (!*locked) return reopened{nullptr, true};
+  // Before we had the lock the file may have been removed (store::recycle); what is written to it then is
+  // lost.
+  if (const auto still_there = io.open(path, open_mode::read_write); !still_there) return still_there.error();
 
   // Read the header and the table under the lock: the file may have been reset a moment ago.
   std::array<std::byte, format::page> page;

@@ -76,6 +76,15 @@ struct fixture {
     return *found;
   }
 
+  std::string finished_file_with_room(queue::message_id& id) {
+    {
+      queue::writer writer(io, store.root(), small());
+      id = commit(writer, "p@b.example", "old").id;
+    }
+    change(id, phase::finished);
+    return store.path("l", id.file);
+  }
+
   void change(const queue::message_id& id, phase to) {
     auto f = open(id);
     BOOST_REQUIRE(*f->try_lock(id.slot));
@@ -85,6 +94,34 @@ struct fixture {
     BOOST_REQUIRE(f->change_state(id.slot, message->state));
     BOOST_REQUIRE(f->unlock(id.slot));
   }
+};
+
+/// The real file system, but for what the test does when an existing file is opened: before (the error is
+/// returned instead) and after.
+class watched_io final : public queue::file_io {
+ public:
+  std::function<std::optional<mta::error>(const std::string&)> before_open;
+  std::function<void(const std::string&)> after_open;
+
+  mta::result<std::unique_ptr<queue::file>> open(const std::string& path, queue::open_mode mode) override {
+    const bool watched = mode == queue::open_mode::read_write;
+    if (watched && before_open)
+      if (const auto failure = before_open(path)) return *failure;
+    auto opened = real_.open(path, mode);
+    if (watched && after_open) after_open(path);
+    return opened;
+  }
+  mta::result<> rename(const std::string& from, const std::string& to) override {
+    return real_.rename(from, to);
+  }
+  mta::result<> remove(const std::string& path) override { return real_.remove(path); }
+  mta::result<std::vector<std::string>> list(const std::string& path) override { return real_.list(path); }
+  mta::result<> make_directory(const std::string& path) override { return real_.make_directory(path); }
+  mta::result<> flush_directory(const std::string& path) override { return real_.flush_directory(path); }
+  mta::result<std::uint64_t> free_space(const std::string& path) override { return real_.free_space(path); }
+
+ private:
+  queue::file_io& real_ = queue::real_file_io();
 };
 
 }  // namespace
@@ -318,6 +355,24 @@ BOOST_AUTO_TEST_CASE(one_shot_programs_share_a_file) {
 BOOST_AUTO_TEST_CASE(two_writers_never_share_a_file_at_one_time) {
   queue::writer one(io, store.root(), small()), two(io, store.root(), small());
   BOOST_TEST((commit(one, "p@b.example", "x").id.file != commit(two, "p@b.example", "y").id.file));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_is_removed_just_before_a_writer_locks_it_gets_no_message) {
+  queue::message_id old_id;
+  const std::string path = finished_file_with_room(old_id);
+  watched_io watched;
+  watched.after_open = [&](const std::string& opened) {
+    if (opened != path) return;
+    watched.after_open = {};
+    const auto recycled = store.recycle("l", old_id.file, 1, 0);
+    BOOST_REQUIRE(recycled);
+    BOOST_REQUIRE((*recycled == queue::store::recycled::removed));
+  };
+  queue::writer writer(watched, store.root(), small());
+  const auto id = commit(writer, "p@b.example", "new").id;
+  BOOST_TEST(!watched.after_open);
+  BOOST_REQUIRE(std::filesystem::exists(store.path("l", id.file)));
+  BOOST_TEST(scan(id).messages.size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_file_never_takes_the_place_of_another) {

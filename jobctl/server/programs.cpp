@@ -196,8 +196,8 @@ void programs::on_queued(session& s, const wire::frame& f) {
   }
   if (!s.announced_no) return;
   around_.counters.announced += m.messages.size();
-  if (s.last_named != m.file || m.complete || m.messages.empty()) {
-    around_.file_named(*s.announced_no, m.file, m.complete, m.messages.empty());
+  if (s.last_named != m.file || m.messages.empty()) {
+    around_.file_named(*s.announced_no, m.file, m.messages.empty());
     s.last_named = m.file;
   }
   if (m.messages.empty()) return;

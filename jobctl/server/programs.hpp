@@ -31,7 +31,7 @@ class programs final : connection_owner {
     /// A program that an earlier controller launched has come over to us.
     std::function<void(pid_t, channel_no)> survivor_connected;
     /// An enqueuer named this file; `look`: it asks us to read it.
-    std::function<void(channel_no, file_key, bool complete, bool look)> file_named;
+    std::function<void(channel_no, file_key, bool look)> file_named;
     /// States of messages of that file were changed by a program.
     std::function<void(channel_no, file_key)> file_changed;
     /// Controller calls were made: carry out what follows.

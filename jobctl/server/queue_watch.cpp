@@ -59,8 +59,16 @@ std::shared_ptr<file_reading> read_file(mta::queue::store& store, const std::str
   const auto& header = (*f)->header();
   reading->key = {number, header.generation};
   reading->capacity = header.capacity;
+  bool writer_left = false;
   {
     const std::shared_lock guard(moves);
+    // Of a file that a writer has, an earlier slot may be filled later than the last one.
+    const auto idle = (*f)->raw().is_unlocked(mta::queue::format::writer_lock, 1);
+    if (!idle) {
+      reading->outcome = idle.error();
+      return reading;
+    }
+    writer_left = *idle;
     auto found = store.scan(**f, channel);
     if (!found) {
       reading->outcome = found.error();
@@ -68,7 +76,7 @@ std::shared_ptr<file_reading> read_file(mta::queue::store& store, const std::str
     }
     reading->found = std::move(*found);
   }
-  reading->complete = full(**f, reading->found.used);
+  reading->complete = writer_left && full(**f, reading->found.used);
   reading->messages.reserve(reading->found.messages.size());
   for (const auto& m : reading->found.messages) {
     new_message each;
@@ -90,7 +98,7 @@ std::shared_ptr<file_reading> read_file(mta::queue::store& store, const std::str
 struct known_file {
   channel_no channel{};
   std::uint32_t generation = 0;
-  bool complete = false;                // nothing is added to this generation any more
+  bool complete = false;                // read when nothing could be added to this generation any more
   bool unusable = false;                // reported as damaged
   std::uint64_t since = 0;              // number of the comparison under way when it became known
   std::vector<std::uint32_t> suspects;  // slots that looked damaged the last time
@@ -345,7 +353,7 @@ void queue_watch::set_interval(std::chrono::seconds interval) {
 
 void queue_watch::sync() { impl_->compare(); }
 
-void queue_watch::named(channel_no channel, const file_key& key, bool complete, bool look) {
+void queue_watch::named(channel_no channel, const file_key& key, bool look) {
   const auto it = impl_->known.find(key.file);
   if (it != impl_->known.end() && it->second.generation > key.generation) return;
   if (look) {
@@ -353,8 +361,7 @@ void queue_watch::named(channel_no channel, const file_key& key, bool complete, 
     impl_->pump();
     return;
   }
-  auto& entry = impl_->remember(channel, key);
-  entry.complete = entry.complete || complete;
+  impl_->remember(channel, key);
 }
 
 void queue_watch::was_reset(channel_no channel, const file_key& now) { impl_->remember(channel, now); }

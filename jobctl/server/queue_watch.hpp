@@ -48,8 +48,9 @@ class queue_watch {
   /// Compares as soon as possible. While one comparison is under way, another follows it.
   void sync();
 
-  /// An enqueuer named this file. `look`: it asks us to read it.
-  void named(channel_no, const file_key&, bool complete, bool look);
+  /// An enqueuer named this file. `look`: it asks us to read it. Also of a full one we know only what was
+  /// announced, and other programs may have died before they announced theirs: it is read once more.
+  void named(channel_no, const file_key&, bool look);
   void was_reset(channel_no, const file_key& now);
   void was_removed(channel_no, const file_key&);
 

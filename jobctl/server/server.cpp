@@ -82,7 +82,7 @@ struct server::impl {
                                      [this] { return settings.queue.reserve.bytes; },
                                      [this](channel_no c, file_key k) { watch.was_reset(c, k); },
                                      [this](channel_no c, file_key k) { watch.was_removed(c, k); },
-                                     [this](channel_no c, file_key k) { watch.named(c, k, false, false); },
+                                     [this](channel_no c, file_key k) { watch.named(c, k, false); },
                                      [this] { after_events(); }}),
         watch(queue_watch::surroundings{
             io, pool, store, core, counters, progress, upkeep_.moves(), 2 * options.pool_threads,
@@ -94,7 +94,7 @@ struct server::impl {
             io, core, counters, [this](std::string_view name) { return find_channel(name); },
             [this](std::uint64_t wire_job) { return job_connected(wire_job); },
             [this](pid_t pid, channel_no c) { processes.adopt_output(pid, core.channel_name(c)); },
-            [this](channel_no c, file_key k, bool complete, bool look) { watch.named(c, k, complete, look); },
+            [this](channel_no c, file_key k, bool look) { watch.named(c, k, look); },
             [this](channel_no c, file_key k) { upkeep_.changed(c, k); }, [this] { after_events(); },
             [this](const worker_info& w, bool survivor) { overdue(w, survivor); }}),
         door(io, [this](listener::socket s2, const mta::wire::peer& who) {

@@ -1,4 +1,5 @@
 // The queue directories and the index: what appears, vanishes, is damaged, is finished with.
+#include "queue/append_hint.hpp"
 #include "queue/format.hpp"
 #include "site_fixture.hpp"
 
@@ -68,6 +69,39 @@ BOOST_AUTO_TEST_CASE(a_known_file_that_has_grown_is_read_again) {
   until([&] { return figures().ready == 2; }, "the second message");
   jobctl::listed found;
   BOOST_TEST(server->state().find(unannounced, found));
+}
+
+BOOST_AUTO_TEST_CASE(a_message_committed_after_a_later_one_of_a_full_file_is_found) {
+  std::vector<queue::message_id> ids;
+  for (int i = 0; i < 64; ++i) ids.push_back(commit());  // the writer keeps the file
+  const auto f = server->store().open("x", ids[0].file).value();
+  std::array<std::byte, queue::format::entry_size> entry{};
+  const std::array<std::byte, queue::format::entry_size> nothing{};
+  const auto at = queue::format::entry_offset(ids[10].slot);
+  BOOST_REQUIRE(f->raw().read(at, entry).value() == entry.size());
+  BOOST_REQUIRE(f->raw().write(at, nothing));  // its commit is still under way
+  server->sync();
+  until([&] { return figures().ready == 63; }, "the other messages");
+  BOOST_REQUIRE(f->raw().write(at, entry));
+  writer.reset();  // and its program ends before it has announced the message
+  server->sync();
+  until([&] { return server->progress().syncs == 2; }, "another comparison");
+  BOOST_TEST(figures().ready == 64u);
+}
+
+BOOST_AUTO_TEST_CASE(a_message_is_found_although_only_the_last_one_of_its_file_was_announced) {
+  std::vector<queue::message_id> ids;
+  for (int i = 0; i < 64; ++i) ids.push_back(commit());
+  auto& e = enqueuer();
+  auto q = announcement(ids.back());
+  q.complete = true;
+  e.send(q);
+  settle(e);
+  BOOST_REQUIRE(figures().ready == 1u);
+  writer.reset();
+  server->sync();
+  until([&] { return server->progress().syncs == 1; }, "the comparison");
+  BOOST_TEST(figures().ready == 64u);
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_vanished_is_forgotten) {

@@ -77,6 +77,7 @@ std::shared_ptr<file_reading> read_file(mta::queue::store& store, const std::str
     reading->found = std::move(*found);
   }
   reading->complete = writer_left && full(**f, reading->found.used);
+  if (writer_left && reading->found.used == 0) store.offer_empty(channel, number);
   reading->messages.reserve(reading->found.messages.size());
   for (const auto& m : reading->found.messages) {
     new_message each;

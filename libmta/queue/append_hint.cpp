@@ -7,7 +7,6 @@ namespace mta::queue {
 namespace {
 
 constexpr std::size_t line_length = 14;  // name and LF
-constexpr std::size_t most_lines = 64;
 
 std::string hint_path(const std::string& directory) { return directory + "/.append"; }
 
@@ -17,7 +16,7 @@ std::vector<file_number> read_append_hint(file_io& io, const std::string& direct
   std::vector<file_number> numbers;
   auto opened = io.open(hint_path(directory), open_mode::append_create);
   if (!opened) return numbers;
-  std::string text(line_length * most_lines * 2, '\0');
+  std::string text(line_length * most_append_hints * 2, '\0');
   const auto read = (*opened)->read(0, std::as_writable_bytes(std::span(text)));
   if (!read) return numbers;
   text.resize(*read);
@@ -32,7 +31,14 @@ void add_append_hint(file_io& io, const std::string& directory, file_number numb
   if (!opened) return;
   const auto size = (*opened)->size();
   if (!size) return;
-  if (*size % line_length != 0 || *size >= line_length * most_lines) (void)(*opened)->truncate(0);
+  auto known = read_append_hint(io, directory);
+  if (std::ranges::find(known, number) != known.end()) return;
+  if (*size % line_length != 0 || *size >= line_length * most_append_hints) {
+    if (known.size() > most_append_hints / 2)
+      known.erase(known.begin(), known.end() - static_cast<std::ptrdiff_t>(most_append_hints / 2));
+    known.push_back(number);
+    return replace_append_hint(io, directory, known);
+  }
   const std::string line = to_string(number) + '\n';
   (void)(*opened)->append(std::as_bytes(std::span(line)));
 }

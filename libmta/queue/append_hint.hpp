@@ -13,7 +13,10 @@ namespace mta::queue {
 
 /// The files named, most recently added last; empty when there is no hint.
 std::vector<file_number> read_append_hint(file_io&, const std::string& directory);
-/// Adds a file. Errors are ignored: it is a hint.
+/// So many files are named at most.
+inline constexpr std::size_t most_append_hints = 64;
+/// Adds a file, if it is not named already; of too many, those that were named first are dropped. Errors are
+/// ignored: it is a hint.
 void add_append_hint(file_io&, const std::string& directory, file_number);
 /// Replaces the hint.
 void replace_append_hint(file_io&, const std::string& directory, const std::vector<file_number>&);

@@ -235,7 +235,8 @@ result<store::recycled> store::recycle(std::string_view channel, file_number num
   const std::string history = f.path().substr(0, f.path().size() - suffix.size()) + ".history";
   auto spares = read_append_hint(io_, channel_directory(channel));
   std::erase(spares, number);
-  if (spares.size() >= keep || end > f.header().data_limit + largest_spare_slack) {
+  if (spares.size() >= std::min(keep, most_append_hints) ||
+      end > f.header().data_limit + largest_spare_slack) {
     if (const auto removed = io_.remove(f.path()); !removed) return removed.error();
     (void)io_.remove(history);
     return recycled::removed;
@@ -244,6 +245,13 @@ result<store::recycled> store::recycle(std::string_view channel, file_number num
   (void)io_.remove(history);
   add_append_hint(io_, channel_directory(channel), number);
   return recycled::reset;
+}
+
+void store::offer_empty(std::string_view channel, file_number number) {
+  const std::string directory = channel_directory(channel);
+  const auto known = read_append_hint(io_, directory);
+  if (known.size() < most_append_hints && std::ranges::find(known, number) == known.end())
+    add_append_hint(io_, directory, number);
 }
 
 result<committed> store::move(message_file& f, std::string_view channel, std::uint32_t slot, writer& to) {

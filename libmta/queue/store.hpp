@@ -50,6 +50,9 @@ class store {
   enum class recycled { reset, removed };
   result<recycled> recycle(std::string_view channel, file_number, std::uint32_t generation, std::size_t keep);
 
+  /// Names a file without messages to writers, if its name was lost with a program that died, or among too
+  /// many.
+  void offer_empty(std::string_view channel, file_number);
   /// Copies a live message into another file through `writer`, durably, then marks the old one moved. The
   /// caller makes sure that nobody has it in hand (the slot's lock is taken too). Returns the new place.
   result<committed> move(message_file&, std::string_view channel, std::uint32_t slot, writer&);

@@ -104,6 +104,19 @@ BOOST_AUTO_TEST_CASE(a_message_is_found_although_only_the_last_one_of_its_file_w
   BOOST_TEST(figures().ready == 64u);
 }
 
+BOOST_AUTO_TEST_CASE(an_empty_file_that_no_hint_names_is_offered_to_writers_again) {
+  const auto id = commit();
+  writer.reset();
+  write_state(id, queue::phase::finished);
+  BOOST_REQUIRE(server->store().recycle("x", id.file, id.generation, 4));
+  const auto channel = server->store().channel_directory("x");
+  replace_append_hint(queue::real_file_io(), channel, {});
+  server->sync();
+  until([&] { return server->progress().syncs == 1; }, "the comparison");
+  BOOST_TEST((read_append_hint(queue::real_file_io(), channel) == std::vector{id.file}));
+  BOOST_TEST((commit().file == id.file));
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_vanished_is_forgotten) {
   const auto ids = announce(2);
   fs::remove(file_of(ids[0]));

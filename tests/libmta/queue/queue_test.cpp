@@ -525,6 +525,29 @@ BOOST_AUTO_TEST_CASE(surplus_spare_files_are_removed) {
   BOOST_TEST(store.files("l")->empty());
 }
 
+BOOST_AUTO_TEST_CASE(however_often_a_spare_file_is_named_the_others_are_not_forgotten) {
+  const std::string channel = store.channel_directory("l");
+  const auto rare = queue::new_file_number(), busy = queue::new_file_number();
+  add_append_hint(io, channel, rare);
+  for (int i = 0; i < 300; ++i) add_append_hint(io, channel, busy);
+  const auto named = read_append_hint(io, channel);
+  BOOST_TEST(std::ranges::count(named, rare) == 1);
+  BOOST_TEST(std::ranges::count(named, busy) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_hint_forgets_what_was_named_first) {
+  const std::string channel = store.channel_directory("l");
+  std::vector<queue::file_number> numbers;
+  for (int i = 0; i < 300; ++i) {
+    numbers.push_back(queue::new_file_number());
+    add_append_hint(io, channel, numbers.back());
+    const auto named = read_append_hint(io, channel);
+    BOOST_REQUIRE(!named.empty());
+    BOOST_REQUIRE((named.back() == numbers.back()));
+    BOOST_REQUIRE(named.size() >= std::min<std::size_t>(numbers.size(), 32));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_survivor_moves_with_its_state_and_counts_once) {
   queue::message_id id;
   {

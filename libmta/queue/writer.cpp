@@ -145,6 +145,9 @@ struct writer::impl {
     for (std::size_t i = known.size(); i-- > 0;) {
       auto again = append_file::reopen(io, channel.directory, known[i]);
       if (again && again->in_use) continue;
+      if (!again && again.error().code != std::errc::no_such_file_or_directory &&
+          again.error().code != errc::damaged)
+        continue;  // this program's trouble, or one that passes: others may be able to use it
       if (!again || !again->file) {  // full, gone or damaged: of no use to anybody
         known.erase(known.begin() + static_cast<std::ptrdiff_t>(i));
         continue;

@@ -375,6 +375,23 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_removed_just_before_a_writer_locks_it_gets_n
   BOOST_TEST(scan(id).messages.size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_file_with_room_that_cannot_be_opened_for_a_moment_is_not_forgotten) {
+  queue::message_id first;
+  {
+    queue::writer writer(io, store.root(), small());
+    first = commit(writer, "p@b.example", "x").id;
+  }
+  watched_io watched;
+  watched.before_open = [](const std::string& path) -> std::optional<mta::error> {
+    return mta::os_error("open " + path, EMFILE);
+  };
+  {
+    queue::writer writer(watched, store.root(), small());
+    BOOST_TEST((commit(writer, "p@b.example", "y").id.file != first.file));
+  }
+  BOOST_TEST(std::ranges::count(read_append_hint(io, store.channel_directory("l")), first.file) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_file_never_takes_the_place_of_another) {
   const std::string one = directory.path() + "/one", two = directory.path() + "/two";
   for (const std::string& path : {one, two}) {

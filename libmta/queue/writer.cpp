@@ -243,12 +243,15 @@ result<committed> writer::commit(const commit_request& request) {
   // All of the envelope but the id, whose place in the text is first and whose length depends on the slot.
   const std::string rest = format_envelope(env, {}).substr(std::string_view("id \n").size());
   const auto id_line = [](const message_id& id) { return "id " + to_string(id) + '\n'; };
+  constexpr std::uint64_t longest_id_line = 3 + 13 + 1 + 10 + 1 + 10 + 1;
+  if (rest.size() + longest_id_line > format::largest_envelope)  // nobody would read it
+    return error(errc::out_of_range, "queue a message with an envelope of " + std::to_string(rest.size()) +
+                                         " bytes (at most " + std::to_string(format::largest_envelope) + ")");
   if (const auto space = impl_->check_space(rest.size() + content_length + format::page); !space)
     return space.error();
 
   const auto channel = impl_->appender(request.channel);
   const std::uint64_t size_without_id = format::record_header_size + rest.size() + content_length;
-  constexpr std::uint64_t longest_id_line = 3 + 13 + 1 + 10 + 1 + 10 + 1;
   auto reserved = impl_->reserve(channel, request.now,
                                  [&](const append_file&) { return size_without_id + longest_id_line; });
   if (!reserved) return reserved.error();

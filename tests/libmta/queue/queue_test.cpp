@@ -392,6 +392,20 @@ BOOST_AUTO_TEST_CASE(a_file_with_room_that_cannot_be_opened_for_a_moment_is_not_
   BOOST_TEST(std::ranges::count(read_append_hint(io, store.channel_directory("l")), first.file) == 1);
 }
 
+BOOST_AUTO_TEST_CASE(an_envelope_that_is_too_large_to_be_read_again_is_refused) {
+  queue::writer writer(io, store.root(), small());
+  queue::envelope env;
+  const std::string original(17'000, 'o');
+  for (int i = 0; i < 256; ++i) env.recipients.push_back({"p@b.example", original, {}, 0, 0});
+  queue::commit_request request;
+  request.channel = "l";
+  request.envelope = &env;
+  const auto done = writer.commit(request);
+  if (done) BOOST_TEST(bool(open(done->id)->read_envelope(done->entry)));
+  BOOST_REQUIRE(!done);
+  BOOST_TEST((done.error().code == mta::errc::out_of_range));
+}
+
 BOOST_AUTO_TEST_CASE(a_file_never_takes_the_place_of_another) {
   const std::string one = directory.path() + "/one", two = directory.path() + "/two";
   for (const std::string& path : {one, two}) {

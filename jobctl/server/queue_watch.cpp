@@ -148,6 +148,10 @@ struct queue_watch::impl : std::enable_shared_from_this<queue_watch::impl> {
       ++listings;
       around.pool.submit([self = shared_from_this(), name] {
         auto files = self->around.store.files(name);
+        if (files) {
+          if (const auto cleaned = self->around.store.remove_leftovers(name); !cleaned)
+            log(log_level::warning, "channel {}: {}", name, cleaned.error().message());
+        }
         asio::post(self->around.io,
                    [self, name, files = std::move(files)] { self->files_listed(name, files); });
       });

@@ -53,6 +53,7 @@ result<std::shared_ptr<append_file>> append_file::create(file_io& io, const std:
   const auto prepare = [&]() -> result<> {
     const auto locked = f->try_lock(format::writer_lock, 1);
     if (!locked) return locked.error();
+    if (!*locked) return error(errc::busy, "lock " + temporary);
     std::array<std::byte, format::page> page{};
     format::encode(header, std::span(page).first<format::header_size>());
     if (const auto written = f->write(0, std::span<const std::byte>(page)); !written) return written.error();

@@ -52,6 +52,12 @@ file_number new_file_number() {
   return file_number{number};
 }
 
+std::chrono::system_clock::time_point made_at(file_number number) {
+  using namespace std::chrono;
+  const microseconds since_2020(static_cast<std::uint64_t>(number) >> 12);
+  return sys_days{year{2020} / 1 / 1} + since_2020;
+}
+
 std::string to_string(file_number number) {
   std::string text(name_length, '0');
   auto rest = static_cast<std::uint64_t>(number);

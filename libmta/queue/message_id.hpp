@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -17,6 +18,8 @@ enum class file_number : std::uint64_t { none = 0 };
 
 /// A number that no other file has: microseconds since 2020 and 12 random bits.
 file_number new_file_number();
+/// The time that is in a number.
+std::chrono::system_clock::time_point made_at(file_number);
 std::string to_string(file_number);
 /// Accepts exactly 13 characters, upper or lower case. Error: errc::syntax.
 result<file_number> parse_file_number(std::string_view);

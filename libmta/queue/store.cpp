@@ -10,7 +10,8 @@
 namespace mta::queue {
 namespace {
 
-constexpr std::string_view suffix = ".msgs";
+constexpr std::string_view suffix = ".msgs", unfinished = ".new";
+constexpr auto leftover_age = std::chrono::hours(1);
 constexpr std::uint64_t largest_spare_slack = 8u << 20;  // a file this much beyond its data limit is not kept
 constexpr std::size_t copy_block = 256 * 1024;
 
@@ -252,6 +253,25 @@ void store::offer_empty(std::string_view channel, file_number number) {
   const auto known = read_append_hint(io_, directory);
   if (known.size() < most_append_hints && std::ranges::find(known, number) == known.end())
     add_append_hint(io_, directory, number);
+}
+
+result<> store::remove_leftovers(std::string_view channel) {
+  const auto names = io_.list(channel_directory(channel));
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    if (!name.starts_with('.') || !name.ends_with(unfinished)) continue;
+    const auto number =
+        parse_file_number(std::string_view(name).substr(1, name.size() - 1 - unfinished.size()));
+    if (!number || std::chrono::system_clock::now() - made_at(*number) < leftover_age) continue;
+    const std::string whole = channel_directory(channel) + '/' + name;
+    auto opened = io_.open(whole, open_mode::read_write);
+    if (!opened) continue;  // finished or removed meanwhile
+    const auto locked = (*opened)->try_lock(format::writer_lock, 1);
+    if (!locked) return locked.error();
+    if (!*locked) continue;  // it is still being made
+    if (const auto removed = io_.remove(whole); !removed) return removed.error();
+  }
+  return {};
 }
 
 result<committed> store::move(message_file& f, std::string_view channel, std::uint32_t slot, writer& to) {

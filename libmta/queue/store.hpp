@@ -53,6 +53,9 @@ class store {
   /// Names a file without messages to writers, if its name was lost with a program that died, or among too
   /// many.
   void offer_empty(std::string_view channel, file_number);
+  /// Removes what a program that died left of a file that it was making, after an hour.
+  result<> remove_leftovers(std::string_view channel);
+
   /// Copies a live message into another file through `writer`, durably, then marks the old one moved. The
   /// caller makes sure that nobody has it in hand (the slot's lock is taken too). Returns the new place.
   result<committed> move(message_file&, std::string_view channel, std::uint32_t slot, writer&);

@@ -579,6 +579,31 @@ BOOST_AUTO_TEST_CASE(a_full_hint_forgets_what_was_named_first) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(what_a_program_that_died_left_half_made_is_removed_and_nothing_else) {
+  const std::string channel = store.channel_directory("l");
+  const auto put = [&](const std::string& name) {
+    auto f = io.open(channel + '/' + name, queue::open_mode::create_new);
+    BOOST_REQUIRE(f);
+    return std::move(*f);
+  };
+  // An hour and more ago in the queue's own numbers.
+  const auto ago = [](std::uint64_t hours) {
+    return to_string(queue::file_number{static_cast<std::uint64_t>(queue::new_file_number()) -
+                                        (hours * 3600'000'000 << 12)});
+  };
+  const std::string left = '.' + ago(2) + ".new", in_use = '.' + ago(3) + ".new",
+                    fresh = '.' + ago(0) + ".new";
+  put(left);
+  put(fresh);
+  put(".append.new");
+  const auto holder = put(in_use);
+  BOOST_REQUIRE(*holder->try_lock(queue::format::writer_lock, 1));
+  BOOST_REQUIRE(store.remove_leftovers("l"));
+  BOOST_TEST(!std::filesystem::exists(channel + '/' + left));
+  for (const std::string& name : {fresh, in_use, std::string(".append.new")})
+    BOOST_TEST(std::filesystem::exists(channel + '/' + name), name);
+}
+
 BOOST_AUTO_TEST_CASE(a_survivor_moves_with_its_state_and_counts_once) {
   queue::message_id id;
   {

@@ -238,6 +238,8 @@ result<store::recycled> store::recycle(std::string_view channel, file_number num
   std::erase(spares, number);
   if (spares.size() >= std::min(keep, most_append_hints) ||
       end > f.header().data_limit + largest_spare_slack) {
+    // After a power failure the file may be back: with its messages finished.
+    if (const auto flushed = f.flush(); !flushed) return flushed.error();
     if (const auto removed = io_.remove(f.path()); !removed) return removed.error();
     (void)io_.remove(history);
     return recycled::removed;

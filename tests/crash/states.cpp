@@ -339,7 +339,7 @@ void reusing(world& w) {
     const std::scoped_lock guard(w.mutex);
     for (const auto& content : contents) {
       auto& possible = w.messages[content].possible;
-      if (*recycled == queue::store::recycled::reset) possible.erase(possible.begin(), possible.end() - 1);
+      possible.erase(possible.begin(), possible.end() - 1);
     }
   }
 }

@@ -179,7 +179,8 @@ result<> append_file::join_flush() {
 
 void append_file::withdraw(std::uint32_t slot) noexcept {
   const std::array<std::byte, format::entry_size> nothing{};
-  (void)file_->write(format::entry_offset(slot), std::span<const std::byte>(nothing));
+  // Flushed, or a power failure may bring back what was written of it: perhaps all.
+  if (file_->write(format::entry_offset(slot), std::span<const std::byte>(nothing))) (void)file_->flush();
 }
 
 }  // namespace mta::queue

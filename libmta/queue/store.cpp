@@ -311,12 +311,29 @@ result<committed> store::move(message_file& f, std::string_view channel, std::ui
 
   message_state state = message->state;
   state.phase = phase::moved;
-  if (const auto changed = f.change_state(slot, state); !changed) return changed.error();
+  auto switched = f.change_state(slot, state);
   // Before anybody processes the copy: or the old record would be back after a power failure.
-  if (const auto flushed = f.flush(); !flushed) return flushed.error();
+  if (switched) switched = f.flush();
+  if (!switched) {
+    // The old one is processed, and its file recycled: then nothing tells any more that the copy is void.
+    if (const auto still = f.read_entry(slot); still && still->state.live()) void_copy(channel, copy->id);
+    return switched.error();
+  }
   if (const auto history = f.read_history(slot))
     for (const std::string& line : *history) copy_history(channel, copy->id, line);
   return copy;
+}
+
+void store::void_copy(std::string_view channel, const message_id& copy) {
+  const auto target = open(channel, copy.file);
+  if (!target) return;
+  const auto locked = (*target)->try_lock(copy.slot);
+  if (!locked || !*locked) return;
+  if (auto message = (*target)->read_entry(copy.slot)) {
+    message->state.phase = phase::finished;
+    if ((*target)->change_state(copy.slot, message->state)) (void)(*target)->flush();
+  }
+  (void)(*target)->unlock(copy.slot);
 }
 
 void store::copy_history(std::string_view channel, const message_id& to, std::string_view line) {

@@ -63,6 +63,8 @@ class store {
  private:
   /// Is the copy of a move the one that counts?
   result<bool> move_was_finished(std::string_view channel, const message_id& from);
+  /// As well as that can be done.
+  void void_copy(std::string_view channel, const message_id& copy);
   void copy_history(std::string_view channel, const message_id& to, std::string_view line);
 
   file_io& io_;

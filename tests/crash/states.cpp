@@ -372,7 +372,19 @@ void moving(world& w) {
     if (!locked || !*locked) return;
     queue::writer writer(w.disk, store.root(), one_shot());
     const auto moved = store.move(**f, "l", from->id.slot, writer);
-    if (!moved) return;
+    if (!moved) {
+      // Where the original still counts it is delivered, and its file reused: the copy must not come to life.
+      f = store.open("l", from->id.file);
+      const auto original =
+          f ? (*f)->read_entry(from->id.slot) : mta::result<queue::listed_message>(f.error());
+      if (!original || !original->state.live() ||
+          !w.change(**f, from->id.slot, survivor, [](message_state& s) { s.phase = phase::finished; }) ||
+          !w.flush(**f, {survivor}))
+        return;
+      (void)(*lock)->raw().unlock(1ull << 40, 1);
+      (void)store.recycle("l", from->id.file, from->id.generation, 4);
+      return;
+    }
     to = moved->id;
   }
   f = mta::result<std::shared_ptr<queue::message_file>>(std::shared_ptr<queue::message_file>{});

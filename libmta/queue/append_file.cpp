@@ -111,6 +111,16 @@ result<append_file::reopened> append_file::reopen(file_io& io, const std::string
                                                         format::record_alignment));
   }
   if (again->full()) return reopened{};
+  if (again->next_slot_ == 0) {
+    // A reset whose flush failed may have left this header where it can be read, but will never reach the
+    // disk. Written again, it is covered by the flush of the first message.
+    std::array<std::byte, format::header_size> raw;
+    format::encode(found->header, raw);
+    if (const auto written =
+            again->file_->write(found->copy * format::header_copy_distance, std::span<const std::byte>(raw));
+        !written)
+      return written.error();
+  }
   return reopened{std::move(again), false};
 }
 

@@ -105,6 +105,8 @@ class simulated_disk final : public queue::file_io {
     const std::scoped_lock guard(mutex_);
     return calls_;
   }
+  /// Decides what of the data a failed flush leaves to be written.
+  void set_luck(std::uint64_t seed) { limbo_.seed(seed); }
   void set_free_space(std::uint64_t bytes) { free_space_ = bytes; }
   /// Called (without locks) after every call that changes something: a point at which the power may fail.
   void set_observer(std::function<void()> observer) { observer_ = std::move(observer); }

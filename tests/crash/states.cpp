@@ -335,7 +335,11 @@ void reusing(world& w) {
           return;
     }
     const auto recycled = store.recycle("l", ids[0].file, ids[0].generation, round == 2 ? 0 : 4);
-    if (!recycled) continue;
+    if (!recycled) {  // the file may seem to be reset, and still be named as one with room
+      queue::writer writer(w.disk, store.root(), one_shot());
+      w.commit(writer, text(w, "after a reset that failed"));
+      return;
+    }
     const std::scoped_lock guard(w.mutex);
     for (const auto& content : contents) {
       auto& possible = w.messages[content].possible;
@@ -501,24 +505,29 @@ BOOST_AUTO_TEST_CASE(every_call_that_fails_once_loses_nothing_and_acknowledges_n
     for (std::uint64_t call = 0; call < kinds.size(); call += test::effort_divisor)
       for (const possible_error& e : possible_errors) {
         if (kinds[call] != e.kind) continue;
-        world w(first_seed());
-        w.scenario = std::string(s.name) + ", call " + std::to_string(call) + " (" + e.kind +
-                     ") fails with error " + std::to_string(e.number);
-        w.disk.set_fault(
-            [&](std::uint64_t n, const char* kind) -> std::optional<test::simulated_disk::failure> {
-              if (n != call) return {};
-              return test::simulated_disk::failure{mta::os_error(kind, e.number), e.done_before};
-            });
-        ++runs;
-        try {
-          s.run(w);
-          w.disk.set_fault({});
-          w.committing_or_failed = true;
-          w.check(w.disk);  // as it is seen by those who go on
-          w.states_per_step = 8;
-          w.step();  // and if the power fails on top of it
-        } catch (const std::exception& failure) {
-          BOOST_FAIL(failure.what());
+        // What a failed flush leaves is a matter of luck.
+        const int attempts = kinds[call] == "flush" ? 8 : 1;
+        for (int luck = 1; luck <= attempts; ++luck) {
+          world w(first_seed());
+          w.disk.set_luck(static_cast<std::uint64_t>(luck));
+          w.scenario = std::string(s.name) + ", call " + std::to_string(call) + " (" + e.kind +
+                       ") fails with error " + std::to_string(e.number);
+          w.disk.set_fault(
+              [&](std::uint64_t n, const char* kind) -> std::optional<test::simulated_disk::failure> {
+                if (n != call) return {};
+                return test::simulated_disk::failure{mta::os_error(kind, e.number), e.done_before};
+              });
+          ++runs;
+          try {
+            s.run(w);
+            w.disk.set_fault({});
+            w.committing_or_failed = true;
+            w.check(w.disk);  // as it is seen by those who go on
+            w.states_per_step = 8;
+            w.step();  // and if the power fails on top of it
+          } catch (const std::exception& failure) {
+            BOOST_FAIL(failure.what());
+          }
         }
       }
   }

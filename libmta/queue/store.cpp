@@ -13,6 +13,8 @@ namespace {
 constexpr std::string_view suffix = ".msgs", unfinished = ".new";
 constexpr auto leftover_age = std::chrono::hours(1);
 constexpr std::uint64_t largest_spare_slack = 8u << 20;  // a file this much beyond its data limit is not kept
+// What is moved is read into memory; and a file with so much in it is not mostly empty.
+constexpr std::uint64_t largest_moved = 16u << 20;
 constexpr std::size_t copy_block = 256 * 1024;
 
 /// The record of a slot whose entry is damaged: it lies between those of its neighbours.
@@ -289,6 +291,8 @@ result<committed> store::move(message_file& f, std::string_view channel, std::ui
   const auto message = f.read_entry(slot);
   if (!message) return message.error();
   if (!message->state.live()) return error(errc::gone, "move message " + to_string(f.id(slot)));
+  if (message->entry.content_length > largest_moved)
+    return error(errc::busy, "move message " + to_string(f.id(slot)) + " (too large)");
   const auto env = f.read_envelope(message->entry);
   if (!env) return env.error();
   const auto content = f.read_content(message->entry);

@@ -58,6 +58,7 @@ class store {
 
   /// Copies a live message into another file through `writer`, durably, then marks the old one moved. The
   /// caller makes sure that nobody has it in hand (the slot's lock is taken too). Returns the new place.
+  /// errc::busy: somebody has it, or it is too large to be worth it. After an error the old one counts.
   result<committed> move(message_file&, std::string_view channel, std::uint32_t slot, writer&);
 
  private:

@@ -604,6 +604,19 @@ BOOST_AUTO_TEST_CASE(what_a_program_that_died_left_half_made_is_removed_and_noth
     BOOST_TEST(std::filesystem::exists(channel + '/' + name), name);
 }
 
+BOOST_AUTO_TEST_CASE(a_very_large_message_is_not_moved) {
+  queue::message_id id;
+  {
+    queue::writer writer(io, store.root(), small());
+    id = commit(writer, "p@b.example", std::string(17u << 20, 'L')).id;
+  }
+  queue::writer target(io, store.root(), small());
+  const auto moved = store.move(*open(id), "l", id.slot, target);
+  BOOST_REQUIRE(!moved);
+  BOOST_TEST((moved.error().code == mta::errc::busy));
+  BOOST_TEST(scan(id).messages.size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_survivor_moves_with_its_state_and_counts_once) {
   queue::message_id id;
   {

@@ -197,7 +197,6 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
   }
 
   void recycle(const action::recycle& a) {
-    dirty.erase(a.file);
     on_pool(a.file, [self = shared_from_this(), a, directory = name(a.channel), keep = around.spare_files()] {
       self->cache.forget(a.file);
       auto done = self->around.store.recycle(directory, a.file.file, a.file.generation, keep);
@@ -223,6 +222,7 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
       else
         failed(fmt::format("channel {}: recycle a finished file", directory), done.error());
     }
+    if (gone) dirty.erase(a.file);  // else what programs changed is yet to be flushed
     around.controller.recycled(server::now(), a.file, gone);
   }
 

@@ -136,6 +136,19 @@ BOOST_AUTO_TEST_CASE(flush_all_tells_when_everything_is_flushed) {
   BOOST_TEST(counters.io_errors == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(what_programs_changed_is_flushed_although_the_file_cannot_be_recycled) {
+  const auto channel = core.channel("x");
+  const auto id = commit().id;  // and the writer keeps the file
+  set_state(id, queue::phase::finished);
+  upkeep.changed(channel, id.key());
+  upkeep.carry_out(jobctl::action::recycle{channel, id.key()});
+  bool done = false;
+  upkeep.flush_all([&] { done = true; });
+  until([&] { return done; }, "the flush");
+  BOOST_TEST(counters.files_reset + counters.files_removed == 0u);
+  BOOST_TEST(counters.flushes == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_is_gone_needs_no_flush) {
   const auto channel = core.channel("x");
   upkeep.changed(channel, {queue::new_file_number(), 1});

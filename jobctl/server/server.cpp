@@ -83,7 +83,7 @@ struct server::impl {
                                      [this](channel_no c, file_key k) { watch.was_reset(c, k); },
                                      [this](channel_no c, file_key k) { watch.was_removed(c, k); },
                                      [this](channel_no c, file_key k) { watch.named(c, k, false); },
-                                     [this] { after_events(); }}),
+                                     [this] { return progress.complete; }, [this] { after_events(); }}),
         watch(queue_watch::surroundings{
             io, pool, store, core, counters, progress, upkeep_.moves(), 2 * options.pool_threads,
             [this](channel_no c, const message_id& id) {

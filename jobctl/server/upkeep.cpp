@@ -197,6 +197,11 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
   }
 
   void recycle(const action::recycle& a) {
+    if (!around.index_complete()) {
+      // In a file that has not been read there may be a copy of one of its messages, of a move that was not
+      // finished. That it is void can be told only as long as the original is there.
+      return report([a](impl& i) { i.around.controller.recycled(server::now(), a.file, false); });
+    }
     on_pool(a.file, [self = shared_from_this(), a, directory = name(a.channel), keep = around.spare_files()] {
       self->cache.forget(a.file);
       auto done = self->around.store.recycle(directory, a.file.file, a.file.generation, keep);

@@ -35,6 +35,7 @@ class upkeep {
     std::function<void(channel_no, file_key)> file_reset;  ///< the key that it has now
     std::function<void(channel_no, file_key)> file_removed;  ///< the key that it had
     std::function<void(channel_no, file_key)> file_named;    ///< messages were moved to this file
+    std::function<bool()> index_complete;                    ///< has every file been read once?
     std::function<void()> after_events;
   };
 

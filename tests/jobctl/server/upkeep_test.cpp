@@ -69,10 +69,11 @@ struct upkeep_fixture {
   jobctl::server_counters counters;
   jobctl::work_pool pool{2};
   std::vector<jobctl::file_key> named;
+  bool indexed = true;
   jobctl::upkeep upkeep{{io, pool, store, queue::real_file_io(), core, counters,
                          [] { return std::size_t{1}; }, [] { return std::uint64_t{0}; }, [](auto, auto) {},
                          [](auto, auto) {}, [this](auto, const jobctl::file_key& k) { named.push_back(k); },
-                         [this] { carry_out(); }}};
+                         [this] { return indexed; }, [this] { carry_out(); }}};
 
   ~upkeep_fixture() { pool.stop(); }
 };
@@ -147,6 +148,27 @@ BOOST_AUTO_TEST_CASE(what_programs_changed_is_flushed_although_the_file_cannot_b
   until([&] { return done; }, "the flush");
   BOOST_TEST(counters.files_reset + counters.files_removed == 0u);
   BOOST_TEST(counters.flushes == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(no_file_is_recycled_before_all_files_have_been_read) {
+  const auto channel = core.channel("x");
+  const auto id = commit().id;
+  writer.reset();
+  set_state(id, queue::phase::finished);
+  core.messages_found(now, channel, id.key(), 64, true, {});
+  indexed = false;
+  BOOST_REQUIRE(carry_out());
+  bool done = false;
+  upkeep.flush_all([&] { done = true; });
+  until([&] { return done; }, "whatever was begun");
+  pool.submit(static_cast<std::uint64_t>(id.file), [&] { asio::post(io, [&] { done = false; }); });
+  until([&] { return !done; }, "the file's work");
+  BOOST_TEST(counters.files_reset + counters.files_removed == 0u);
+  // It is offered again later.
+  indexed = true;
+  core.clock(now + std::chrono::seconds(10));
+  BOOST_REQUIRE(carry_out());
+  until([&] { return counters.files_reset == 1; }, "the file to be recycled");
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_is_gone_needs_no_flush) {

@@ -318,6 +318,7 @@ void get_status(exchange x) {
         {"messages_moved", n.messages_moved},
         {"set_aside", n.set_aside},
         {"states_written", n.states_written},
+        {"states_delayed", n.states_delayed},
         {"flushes", n.flushes},
         {"io_errors", n.io_errors}}}}));
 }

@@ -100,6 +100,7 @@ struct server_counters {
   std::uint64_t leased = 0, results = 0;
   std::uint64_t launches = 0, launch_failures = 0, unclean_exits = 0;
   std::uint64_t files_reset = 0, files_removed = 0, messages_moved = 0, set_aside = 0, states_written = 0;
+  std::uint64_t states_delayed = 0;  ///< attempts to write a state that found the message in hand
   std::uint64_t flushes = 0;
   std::uint64_t io_errors = 0;  ///< of scans and maintenance, each with a line in the log
 };

@@ -152,18 +152,28 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
     log(log_level::error, "{}: {}", doing, e.message());
   }
 
-  void write(channel_no channel, const action::write_state& a, int attempt) {
-    on_pool(a.id.key(), [self = shared_from_this(), channel, a, attempt, directory = name(channel)] {
+  void write(channel_no channel, const action::write_state& a, int attempt, std::uint64_t order) {
+    on_pool(a.id.key(), [self = shared_from_this(), channel, a, attempt, order, directory = name(channel)] {
       auto f = self->cache.get(directory, a.id.key());
       auto done = f ? write_state(**f, a.id, a.phase, a.due) : mta::result<>(f.error());
       self->report([=](impl& i) {
+        const auto latest = i.orders.find(a.id);
+        const bool counts = latest != i.orders.end() && latest->second == order;
+        if (counts && (done || done.error().code != mta::errc::busy || attempt >= lock_attempts))
+          i.orders.erase(latest);
         if (done) {
           ++i.around.counters.states_written;
+        } else if (!counts) {
+          // A later order has taken its place.
         } else if (done.error().code == mta::errc::busy && attempt < lock_attempts) {
+          ++i.around.counters.states_delayed;
           auto again = std::make_shared<asio::steady_timer>(i.around.io, std::chrono::seconds(1));
-          again->async_wait([self = i.shared_from_this(), again, channel, a,
-                             attempt](const boost::system::error_code& cancelled) {
-            if (!cancelled) self->write(channel, a, attempt + 1);
+          again->async_wait([self = i.shared_from_this(), again, channel, a, attempt,
+                             order](const boost::system::error_code& cancelled) {
+            if (cancelled) return;
+            const auto still = self->orders.find(a.id);
+            if (still != self->orders.end() && still->second == order)
+              self->write(channel, a, attempt + 1, order);
           });
         } else if (!no_longer_there(done.error())) {
           i.failed(fmt::format(
@@ -319,6 +329,8 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
   std::shared_mutex moves;
   std::unique_ptr<mta::queue::writer> writer;
   std::unordered_map<file_key, channel_no> dirty;
+  std::map<message_id, std::uint64_t> orders;  // of operators, not yet written: the number of the latest
+  std::uint64_t last_order = 0;
   asio::steady_timer timer;
   bool timer_armed = false;
   std::size_t flushing = 0;
@@ -330,7 +342,10 @@ upkeep::~upkeep() { impl_->timer.cancel(); }
 
 void upkeep::carry_out(const action::recycle& a) { impl_->recycle(a); }
 void upkeep::carry_out(const action::compact& a) { impl_->compact(a); }
-void upkeep::carry_out(const action::write_state& a) { impl_->write(a.channel, a, 1); }
+void upkeep::carry_out(const action::write_state& a) {
+  const auto order = impl_->orders[a.id] = ++impl_->last_order;
+  impl_->write(a.channel, a, 1, order);
+}
 void upkeep::carry_out(const action::set_aside& a) {
   impl_->set_aside(a.channel, a.id, mta::queue::reason::damaged_record,
                    "a channel program found its record damaged");

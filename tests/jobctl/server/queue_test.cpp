@@ -219,6 +219,29 @@ BOOST_AUTO_TEST_CASE(a_released_message_is_due_at_once) {
   BOOST_TEST((state_on_disk(ids[0]).phase == queue::phase::queued));
 }
 
+BOOST_AUTO_TEST_CASE(a_hold_that_had_to_wait_does_not_undo_a_release) {
+  const auto ids = announce(2);
+  const auto pool_is_done = [&] {
+    bool asked = false;
+    server->background([&] { boost::asio::post(*loop, [&] { asked = true; }); });
+    until([&] { return asked; }, "the pool");
+  };
+  const auto f = server->store().open("x", ids[0].file).value();
+  BOOST_REQUIRE(f->try_lock(ids[0].slot, 2).value());
+  // Both have to wait for their locks, and are tried again in this order.
+  const auto attempts = [&] { return server->counters().states_delayed; };
+  server->hold(std::vector{ids[0]});
+  until([&] { return attempts() == 1; }, "the first hold to be put off");
+  server->hold(std::vector{ids[1]});
+  until([&] { return attempts() == 2; }, "the second hold to be put off");
+  BOOST_REQUIRE(f->unlock(ids[0].slot, 2));
+  server->release(std::vector{ids[0]});
+  until([&] { return server->counters().states_written == 1; }, "the release");
+  until([&] { return state_on_disk(ids[1]).phase == queue::phase::held; }, "the second hold");
+  pool_is_done();
+  BOOST_TEST((state_on_disk(ids[0]).phase == queue::phase::queued));
+}
+
 BOOST_AUTO_TEST_CASE(a_hold_waits_for_a_message_that_somebody_else_has_in_hand) {
   const auto ids = announce(1);
   {

@@ -5,9 +5,9 @@
 namespace test {
 
 #if defined(__SANITIZE_THREAD__)
-inline constexpr unsigned effort_divisor = 20;
+inline constexpr unsigned effort_divisor = 40;
 #elif defined(__SANITIZE_ADDRESS__)
-inline constexpr unsigned effort_divisor = 4;
+inline constexpr unsigned effort_divisor = 10;
 #else
 inline constexpr unsigned effort_divisor = 1;
 #endif

@@ -181,7 +181,7 @@ result<> engine::wait_for_threads() {
     const std::scoped_lock guard(mutex_);
     done_ = true;
   }
-  give_back_ready();  // at once: a message in hand may take long
+  give_back_ready();
   (void)session_->flush();
   std::unique_lock guard(mutex_);
   const bool ended = changed_.wait_for(guard, limits_.wait_timeout, [this] { return os_threads_ == 0; });
@@ -323,8 +323,13 @@ void engine::claim_some(const wire::leased_message& first) {
   ours.reserve(leases.size());
   claims_.claim(leases, ours, not_ours);
   for (const auto& r : not_ours) report(r);
-  const std::scoped_lock guard(mutex_);
-  for (claimed& c : ours) ready_.push_back(std::move(c));
+  bool too_late = false;
+  {
+    const std::scoped_lock guard(mutex_);
+    for (claimed& c : ours) ready_.push_back(std::move(c));
+    too_late = done_;
+  }
+  if (too_late) give_back_ready();  // the loop has ended meanwhile, and has given back what was there then
 }
 
 bool engine::process_one(claimed c, void*& state, int thread_id) {
@@ -382,6 +387,7 @@ void engine::give_back_ready() {
     c.lock->unlock(c.id.slot);
     report({c.id, wire::outcome::released, {}});
   }
+  if (!rest.empty()) (void)session_->flush();  // at once: what other threads have in hand may take long
 }
 
 /// Keeps so many messages leased ahead that no thread waits for the controller, and no more: other programs

@@ -92,6 +92,6 @@ BOOST_AUTO_TEST_CASE(any_damage_is_read_or_complained_about) {
     BOOST_REQUIRE_MESSAGE(mta::config::to_text(*again) == effective,
                           "JOBCTL_TEST_SEED=" << seed << " round " << round);
   }
-  BOOST_TEST(read > 100);
-  BOOST_TEST(refused > 100);
+  BOOST_TEST(read > 400 / static_cast<int>(test::effort_divisor) / 2);
+  BOOST_TEST(refused > 400 / static_cast<int>(test::effort_divisor) / 2);
 }

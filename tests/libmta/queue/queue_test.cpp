@@ -108,7 +108,10 @@ class watched_io final : public queue::file_io {
     if (watched && before_open)
       if (const auto failure = before_open(path)) return *failure;
     auto opened = real_.open(path, mode);
-    if (watched && after_open) after_open(path);
+    if (watched && after_open) {
+      const auto call = after_open;  // a copy: the call may reset the member that holds it
+      call(path);
+    }
     return opened;
   }
   mta::result<> rename(const std::string& from, const std::string& to) override {

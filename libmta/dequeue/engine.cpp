@@ -111,8 +111,11 @@ void engine::thread_creation_loop() {
         enough = true;
         break;
       }
+      // So many and no more for one answer: when others were faster, ours end at once, and the controller is
+      // to be asked again before more are created.
       bool started = true;
-      while (started && reserve_thread(wanted)) started = start_thread();
+      for (std::uint32_t n = running; n < wanted && started && reserve_thread(wanted); ++n)
+        started = start_thread();
       if (!started) break;
     }
     // SLEEP. While threads run, arriving leases are theirs; look again soon whether more of them are needed.

@@ -162,6 +162,20 @@ BOOST_AUTO_TEST_CASE(so_many_threads_are_created_as_the_controller_finds_needed)
   stop();
 }
 
+BOOST_AUTO_TEST_CASE(threads_that_find_nothing_are_not_created_again_before_the_controller_is_asked_again) {
+  options.max_threads = 300;
+  options.max_attempts = 0;
+  auto& c = start();
+  c.answer_polls = false;
+  c.until_asked();
+  c.answer(300, 300);  // and then others take them all: every thread but the parked one ends at once
+  c.until_asked();
+  c.answer(0, 0);
+  c.until_gone();
+  must_succeed();
+  BOOST_TEST(p.done().size() <= 300u);
+}
+
 BOOST_AUTO_TEST_CASE(the_controller_is_told_how_many_threads_run) {
   options.max_threads = 8;
   p.act = [&](void*&, mta::message& m) {

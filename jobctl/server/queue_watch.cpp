@@ -342,7 +342,12 @@ struct queue_watch::impl : std::enable_shared_from_this<queue_watch::impl> {
 };
 
 queue_watch::queue_watch(surroundings s) : impl_(std::make_shared<impl>(std::move(s))) {}
-queue_watch::~queue_watch() { impl_->interval_timer.cancel(); }
+queue_watch::~queue_watch() {
+  try {
+    impl_->interval_timer.cancel();
+  } catch (const boost::system::system_error&) {  // it ends with the context, then
+  }
+}
 
 void queue_watch::start(std::chrono::seconds interval) {
   impl_->interval = interval;

@@ -338,7 +338,12 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
 };
 
 upkeep::upkeep(surroundings s) : impl_(std::make_shared<impl>(std::move(s))) {}
-upkeep::~upkeep() { impl_->timer.cancel(); }
+upkeep::~upkeep() {
+  try {
+    impl_->timer.cancel();
+  } catch (const boost::system::system_error&) {  // it ends with the context, then
+  }
+}
 
 void upkeep::carry_out(const action::recycle& a) { impl_->recycle(a); }
 void upkeep::carry_out(const action::compact& a) { impl_->compact(a); }

@@ -199,7 +199,7 @@ class real_io final : public file_io {
     }
     const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return os_error("open directory " + directory);
-    const auto given = give_to_owner_of_directory(fd, directory);
+    auto given = give_to_owner_of_directory(fd, directory);
     ::close(fd);
     return given;
   }

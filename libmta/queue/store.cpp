@@ -310,7 +310,7 @@ result<committed> store::move(message_file& f, std::string_view channel, std::ui
   request.content.longest_line = message->entry.longest_line;
   request.moved_from = f.id(slot);
   request.initial_state = &message->state;
-  const auto copy = to.commit(request);
+  auto copy = to.commit(request);
   if (!copy) return copy.error();
 
   message_state state = message->state;

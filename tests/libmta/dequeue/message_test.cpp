@@ -155,6 +155,7 @@ BOOST_AUTO_TEST_CASE(next_line_goes_on_where_it_was_and_rewind_begins_again) {
   BOOST_TEST((seen == std::vector<std::string>{"one", "one", "two", "(end)", "(end)", "one"}));
 }
 
+#if !defined(__clang__) || __clang_major__ > 15  // older ones cannot read the standard library's views
 BOOST_AUTO_TEST_CASE(lines_work_with_the_standard_librarys_views) {
   std::vector<std::string> header;
   attempt(commit({"to@example.org"}, "A: 1\r\nB: 2\r\n\r\nbody\r\n"), [&](mta::message& m) {
@@ -163,6 +164,7 @@ BOOST_AUTO_TEST_CASE(lines_work_with_the_standard_librarys_views) {
   });
   BOOST_TEST((header == std::vector<std::string>{"A: 1", "B: 2"}));
 }
+#endif
 
 BOOST_AUTO_TEST_CASE(a_message_of_any_size_is_read_line_by_line) {
   // Over several of the pieces in which it is read, with a line longer than a piece, and a CRLF across the

@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import re
+import signal
 import smtplib
 import threading
 import unittest
@@ -17,6 +18,8 @@ SITE = """\
 [jobctl]
 host = e2e.example
 builtin = no
+relaunch_first = 1ms
+relaunch_last = 10ms
 
 [queue]
 reserve = 1M
@@ -65,6 +68,18 @@ class Channels(unittest.TestCase):
         self.reason(site, text)
         wait_for("the failure", lambda: not any(site.figures(channel)[s] for s in ("ready", "in_hand", "deferred")))
 
+    def kill_while_delivering(self, site, channel, recipients, delivered):
+        """Three times a program is killed with work on its hands; in the end each recipient has been delivered to."""
+        for recipient in recipients:
+            site.submit(message(recipient))
+        site.start()
+        for share in (4, 3, 2):
+            wait_for("some deliveries", lambda: len(delivered()) >= len(recipients) // share)
+            for pid in site.programs(channel):
+                os.kill(pid, signal.SIGKILL)
+        site.drain()
+        self.assertEqual(set(recipients), set(delivered()))
+
 
 class BatchSmtp(Channels):
     def batches(self, site):
@@ -108,6 +123,14 @@ class BatchSmtp(Channels):
             for i in range(60):
                 self.assertEqual(1, text.count(f"RCPT TO:<user{i}@batch_smtp.example>\r\n"), i)
             self.assertEqual(60, text.count("\r\n.\r\n"))
+
+    def test_what_is_killed_loses_nothing(self):
+        with site_of("batch_smtp", "option.FILE = {root}/batch\nmaxjobs = 1") as site:
+            def delivered():
+                complete = re.findall(r"RCPT TO:<(.*)>\r\nDATA\r\n(?:[^.].*\n|\r\n|\.\..*\n)*\.\r\n",
+                                      "\x00".join(self.batches(site)))
+                return set(complete)
+            self.kill_while_delivering(site, "batch_smtp", [f"u{i}@batch_smtp.example" for i in range(80)], delivered)
 
     def test_without_a_place_for_the_file_mail_is_deferred(self):
         with site_of("batch_smtp", "option.FILE = {root}/later/batch") as site:
@@ -354,6 +377,13 @@ class SmsGateway(Channels):
                                 "+1234567890123456@sms_gateway.example"))
             self.failed(site, "sms_gateway", "ann@sms_gateway.example: not a telephone number")
             self.assertEqual(1, len(self.spool(site)))
+
+    def test_what_is_killed_loses_nothing(self):
+        with self.site("maxjobs = 1") as site:
+            def delivered():
+                return {text[4:12] + "@sms_gateway.example" for text in self.spool(site) if len(text) > 12}
+            self.kill_while_delivering(site, "sms_gateway", [f"{i}@sms_gateway.example" for i in range(10000000, 10000080)],
+                                       delivered)
 
     def test_a_full_spool_defers(self):
         with self.site("option.MAX_WAITING = 2") as site:

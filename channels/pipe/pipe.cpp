@@ -20,7 +20,6 @@
 #include <mta/dequeue.hpp>
 #include <mta/program.hpp>
 
-#include <charconv>
 #include <string>
 #include <unistd.h>
 #include <vector>
@@ -56,12 +55,9 @@ mta::result<settings> read_settings() {
   if (names_one && !made.per_recipient)
     return wrong("per", per, "recipient, because the command says ${recipient}");
 
-  std::string limit = mta::option_or("time_limit", "600");
-  unsigned seconds = 0;
-  auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), seconds);
-  if (error != std::errc{} || end != limit.data() + limit.size() || seconds == 0 || seconds > 7 * 86400)
-    return wrong("time_limit", limit, "a number of seconds from 1 to 604800");
-  made.time_limit = std::chrono::seconds(seconds);
+  auto limit = mta::number_option("time_limit", 600, 1, 7 * 86400);
+  if (!limit) return limit.error();
+  made.time_limit = std::chrono::seconds(*limit);
 
   auto root = mta::site_root();
   if (!root) return root.error();

@@ -64,6 +64,12 @@ struct recipient_options {
   bool replace_delivery_flags = false;  ///< they count instead of the message's and those of `like`
 };
 
+/// The channel that takes mail for an address when `source` enqueues it (empty: PMDF_CHANNEL, or no channel
+/// if that is not set). An intermediate channel asks it whether its own mail would come back to it. Errors:
+/// errc::rejected (no route, or no address: the context says why), errc::out_of_range (over 256 bytes), those
+/// of init().
+MTA_API result<std::string> channel_for(std::string_view address, std::string_view source = {});
+
 /// One message being submitted.
 class MTA_API submission {
  public:

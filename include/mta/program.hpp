@@ -22,9 +22,9 @@ MTA_API result<> init();
 /// `PMDF_CHANNEL=name program`. Errors: errc::not_configured (not set); errc::out_of_range (over 32 bytes).
 MTA_API result<std::string> channel_name();
 
-/// An option of this program's channel: NAME=value in the file that PMDF_CHANNEL_OPTION names, else
-/// `option.NAME` of the channel's section in the configuration. Names are compared without regard to case.
-/// nullopt: not given anywhere.
+/// An option of this program's channel: NAME=value in the file that PMDF_CHANNEL_OPTION names, else in the
+/// `option_file` of the channel's section in the configuration, else `option.NAME` of that section. Names are
+/// compared without regard to case; of several lines the last counts. nullopt: not given anywhere.
 MTA_API std::optional<std::string> option(std::string_view name);
 
 /// The option, or `otherwise` when it is not given.
@@ -32,6 +32,11 @@ inline std::string option_or(std::string_view name, std::string_view otherwise) 
   auto found = option(name);
   return found ? std::move(*found) : std::string(otherwise);
 }
+
+/// A whole number from an option, `otherwise` when it is not given. Errors: errc::syntax (no number),
+/// errc::out_of_range (below `least` or above `most`); the context names option, value and limits.
+MTA_API result<std::int64_t> number_option(std::string_view name, std::int64_t otherwise, std::int64_t least,
+                                           std::int64_t most);
 
 /// Writes "hh:mm:ss.cc: TEXT" and a newline to standard output in one write(2): the channel's log under the
 /// job controller. Newlines in the text become spaces.

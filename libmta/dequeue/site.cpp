@@ -3,10 +3,14 @@
 #include "base/identity.hpp"
 #include "base/text.hpp"
 #include "dequeue/log.hpp"
+#include "enqueue/routing.hpp"
 
+#include <mta/enqueue.hpp>
 #include <mta/program.hpp>
 
+#include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -120,41 +124,70 @@ result<> init() {
 
 result<std::string> channel_name() { return dequeueing::own_channel(); }
 
-std::optional<std::string> option(std::string_view name) {
-  const auto same = [&](std::string_view other) {
-    return std::equal(name.begin(), name.end(), other.begin(), other.end(),
-                      [](unsigned char a, unsigned char b) {
-                        return (a >= 'A' && a <= 'Z' ? a + 32 : a) == (b >= 'A' && b <= 'Z' ? b + 32 : b);
-                      });
-  };
-  if (const char* path = std::getenv("PMDF_CHANNEL_OPTION"); path != nullptr && *path != '\0') {
-    std::ifstream file(path);
-    std::optional<std::string> found;
-    for (std::string line; std::getline(file, line);) {
-      if (!line.empty() && line.back() == '\r') line.pop_back();
-      const auto start = line.find_first_not_of(" \t");
-      if (start == std::string::npos || line[start] == '!' || line[start] == '#') continue;
-      const auto equals = line.find('=', start);
-      if (equals == std::string::npos) continue;
-      const auto trim = [](std::string_view text) {
-        const auto first = text.find_first_not_of(" \t");
-        if (first == std::string_view::npos) return std::string_view{};
-        return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-      };
-      const std::string_view whole = line;
-      if (same(trim(whole.substr(start, equals - start))))
-        found = std::string(trim(whole.substr(equals + 1)));
-    }
-    if (found) return found;
+namespace {
+
+bool same_name(std::string_view one, std::string_view other) {
+  return std::equal(one.begin(), one.end(), other.begin(), other.end(), [](unsigned char a, unsigned char b) {
+    return (a >= 'A' && a <= 'Z' ? a + 32 : a) == (b >= 'A' && b <= 'Z' ? b + 32 : b);
+  });
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+std::optional<std::string> option_in_file(const std::string& path, std::string_view name) {
+  std::ifstream file(path);
+  std::optional<std::string> found;
+  for (std::string line; std::getline(file, line);) {
+    const std::string_view text = trimmed(line);
+    if (text.empty() || text.front() == '!' || text.front() == '#') continue;
+    const auto equals = text.find('=');
+    if (equals == std::string_view::npos || !same_name(trimmed(text.substr(0, equals)), name)) continue;
+    found = std::string(trimmed(text.substr(equals + 1)));
   }
+  return found;
+}
+
+}  // namespace
+
+std::optional<std::string> option(std::string_view name) {
+  if (const char* path = std::getenv("PMDF_CHANNEL_OPTION"); path != nullptr && *path != '\0')
+    if (auto found = option_in_file(path, name)) return found;
   const auto settings = dequeueing::site();
   const auto own = dequeueing::own_channel();
   if (!settings || !own) return {};
   const config::channel* const channel = (*settings)->find_channel(*own);
   if (channel == nullptr) return {};
+  if (!channel->option_file.empty()) return option_in_file(channel->option_file, name);
   for (const auto& [key, value] : channel->options)
-    if (same(key)) return value;
+    if (same_name(key, name)) return value;
   return {};
+}
+
+result<std::int64_t> number_option(std::string_view name, std::int64_t otherwise, std::int64_t least,
+                                   std::int64_t most) {
+  const auto text = option(name);
+  if (!text) return otherwise;
+  std::int64_t number = 0;
+  const auto [end, failure] = std::from_chars(text->data(), text->data() + text->size(), number);
+  const bool is_number = failure != std::errc::invalid_argument && end == text->data() + text->size();
+  if (is_number && failure == std::errc{} && number >= least && number <= most) return number;
+  return error(is_number ? errc::out_of_range : errc::syntax,
+               "option " + std::string(name) + ": \"" + *text + "\" must be a whole number from " +
+                   std::to_string(least) + " to " + std::to_string(most));
+}
+
+result<std::string> channel_for(std::string_view address, std::string_view source) {
+  const auto settings = dequeueing::site();
+  if (!settings) return settings.error();
+  const auto own = dequeueing::own_channel();
+  if (source.empty() && own) source = *own;
+  auto routed = enqueue::route(**settings, address, source);
+  if (!routed) return routed.error();
+  return std::move(routed->channel);
 }
 
 void log_line(std::string_view text) noexcept { dequeueing::write_log_line(text); }

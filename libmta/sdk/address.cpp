@@ -3,9 +3,10 @@
 #include "enqueue/address.hpp"
 
 #include "dequeue/site.hpp"
-#include "enqueue/routing.hpp"
 #include "sdk/items.hpp"
 #include "sdk/status.hpp"
+
+#include <mta/enqueue.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -175,12 +176,9 @@ const char* mtaAddressToChannel(char* channel, size_t* channel_len, size_t chann
   if (text.size() > ALFA_SIZE) return status(MTA_STRTRUERR), nullptr;
   const auto site = mta::dequeueing::site();
   if (!site) return status(mta::sdk::initialisation_status(site.error())), nullptr;
-  // As for a message that this program enqueues: the routes of its channel, if it has one, come first.
-  const auto own = mta::dequeueing::own_channel();
-  const auto routed = mta::enqueue::route(**site, text, own ? std::string_view(*own) : std::string_view{});
-  if (!routed) return status(MTA_NO), nullptr;
-  if (!mta::sdk::put(routed->channel, channel, channel_len, channel_len_max))
-    return status(MTA_STRTRUERR), nullptr;
+  const auto found = mta::channel_for(text);
+  if (!found) return status(MTA_NO), nullptr;
+  if (!mta::sdk::put(*found, channel, channel_len, channel_len_max)) return status(MTA_STRTRUERR), nullptr;
   return channel;
 }
 

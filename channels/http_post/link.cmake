@@ -1,0 +1,2 @@
+find_package(CURL 7.85 REQUIRED)
+target_link_libraries(${name} PRIVATE CURL::libcurl)

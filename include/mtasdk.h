@@ -247,8 +247,15 @@ typedef int mta_dq_process_message_t(void** ctx2, void* ctx1, mta_dq_t* dq_ctx, 
                                      size_t env_from_len);
 /* Called once when a thread ends, with the last *ctx2. */
 typedef void mta_dq_process_done_t(void* ctx2, void* ctx1);
+/* Input of mtaDecodeMessage(): the next block; length 0 is an empty one. MTA_EOF: there is no more. Any other
+   status ends the decode. */
 typedef int mta_decode_read_t(void* ctx, const char** line, size_t* line_len);
+/* Output of mtaDecodeMessage(): a line, *line_len bytes at *line, without line end and NUL, at most
+   BIGALFA_SIZE bytes. Any status but MTA_OK ends the decode. */
 typedef int mta_decode_write_t(void* ctx, mta_decode_t* dctx, const char** line, size_t* line_len);
+/* Called by mtaDecodeMessage() with what is in a part: MTA_DATA_HEADER, a line of its header; MTA_DATA_TEXT,
+   a line of content; MTA_DATA_BINARY, a block of content; MTA_DATA_NONE, the part ends. At most BIGALFA_SIZE
+   bytes, without line end and NUL. Any status but MTA_OK ends the decode. */
 typedef int mta_decode_inspect_t(void* ctx, mta_decode_t* dctx, int data_type, const char* data,
                                  size_t data_len);
 
@@ -343,6 +350,45 @@ MTASDK_EXPORT int mtaDequeueThreadId(mta_dq_t* dq_ctx);
 MTASDK_EXPORT void mtaDequeueDefaults(size_t* stack_size, size_t* messages_per_thread, size_t* threads_max,
                                       size_t* jbc_timeout, size_t* die_by_delay, size_t* max_patience,
                                       size_t* sleep_interval);
+
+/* --- Decoding
+ * ------------------------------------------------------------------------------------------------- */
+
+/* Reads a message once and presents its parts to `inspect`, decoded; with an output also writes it there,
+   with parts copied, deleted or replaced. input_type, input: MTA_DECODE_DQ and a dequeue context, whose
+   recipients have been read to MTA_EOF, from its read point to the end; or MTA_DECODE_PROC and a
+   mta_decode_read_t *. output_type, output: 0 (none), MTA_DECODE_NQ and an enqueue context that has its
+   recipients, or MTA_DECODE_PROC and a mta_decode_write_t *. Items: MTA_DECODE_LEVELS_MAX size_t (deeper
+   multiparts and messages are text), MTA_DECODE_PARTS_MAX size_t (what follows is not looked into),
+   MTA_DECODE_THURMAN (make MIME of uuencode, BinHex and RFC 1154 first), MTA_TERM_NONE (each block of the
+   input routine is a line; the default), MTA_TERM_CR, MTA_TERM_CRLF, MTA_TERM_LF, MTA_TERM_LFCR. Errors: what
+   a callback returned; MTA_BADARGS, MTA_FCREATE and MTA_FIO (writing to the enqueue context), MTA_FOPEN (no
+   temporary file can be made), MTA_NO (the message in hand cannot be read), MTA_NOMEM, MTA_NOSUCHITEM,
+   MTA_ORDER (recipients; or nothing to read without mtaDequeueRewind()), MTA_THREAD. */
+MTASDK_EXPORT int mtaDecodeMessage(void* ctx, int input_type, void* input, int output_type, void* output,
+                                   mta_decode_inspect_t* inspect, int item_code, ...);
+/* About the present part, during a callback. MTA_DECODE_DTYPE (MTA_DATA_...), MTA_DECODE_PART_NUMBER (from
+   0). Errors: -1 with MTA_BADARGS, MTA_NOSUCHITEM or MTA_THREAD. */
+MTASDK_EXPORT int mtaDecodeMessageInfoInt(mta_decode_t* dctx, int item);
+/* MTA_DECODE_CTYPE_PARAMS or MTA_DECODE_CDISP_PARAMS: an option context with the parameters, for
+   mtaOptionString() and its like, until the part ends; not to be finished. Errors: NULL with MTA_BADARGS,
+   MTA_NOSUCHITEM or MTA_THREAD. */
+MTASDK_EXPORT mta_opt_t* mtaDecodeMessageInfoParams(mta_decode_t* dctx, int item, mta_opt_t** params);
+/* MTA_DECODE_CCHARSET (us-ascii if none is given), MTA_DECODE_CDISP (empty), MTA_DECODE_CSUBTYPE (plain),
+   MTA_DECODE_CTYPE (text); all but the charset in lower case; until the part ends. Errors: NULL with
+   MTA_BADARGS, MTA_NOSUCHITEM or MTA_THREAD. */
+MTASDK_EXPORT const char* mtaDecodeMessageInfoString(mta_decode_t* dctx, int item, const char** str,
+                                                     size_t* len);
+/* The present part goes to the output as it is; it is not presented any further. So are parts about which
+   nothing is said. item_code is 0. Errors: MTA_BADARGS, MTA_NO (no output; from the output routine; decided
+   already), MTA_THREAD. */
+MTASDK_EXPORT int mtaDecodeMessagePartCopy(mta_decode_t* dctx, int item_code, ...);
+/* The present part does not go to the output, and is not presented any further. With items a text takes its
+   place: MTA_REASON str len (the text), MTA_DECODE_CTYPE, MTA_DECODE_CSUBTYPE, MTA_DECODE_CCHARSET,
+   MTA_DECODE_CDISP (may have parameters; inline), MTA_DECODE_CLANG str len. Errors: MTA_BADARGS (also: a line
+   end in a string but the text), MTA_NO (as above), MTA_NOSUCHITEM, MTA_STRTRUERR (a string but the text over
+   BIGALFA_SIZE), MTA_THREAD. */
+MTASDK_EXPORT int mtaDecodeMessagePartDelete(mta_decode_t* dctx, int item_code, ...);
 
 /* --- Addresses
  * ------------------------------------------------------------------------------------------------ */

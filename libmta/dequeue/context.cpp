@@ -159,6 +159,15 @@ result<std::optional<std::string_view>> context::next_line() {
   }
 }
 
+result<std::optional<std::string_view>> context::next_block(std::string& buffer, std::size_t most) {
+  buffer.resize(static_cast<std::size_t>(std::min<std::uint64_t>(most, entry().content_length - position_)));
+  if (buffer.empty()) return std::optional<std::string_view>();
+  const auto got = read(position_, std::as_writable_bytes(std::span(buffer)));
+  if (!got) return got.error();
+  position_ += *got;
+  return std::optional(std::string_view(buffer).substr(0, *got));
+}
+
 result<> context::rest(const std::function<result<>(std::string_view)>& take) {
   if (const auto checked = check_content(); !checked) return checked.error();
   std::string part;

@@ -31,6 +31,10 @@ class context {
   result<std::size_t> read(std::uint64_t offset, std::span<std::byte> buffer);
   result<std::optional<std::string_view>> next_line();
   void rewind() noexcept { position_ = 0; }
+  /// Up to `most` bytes from the read point on, which moves behind them; nullopt at the end. Valid until the
+  /// buffer changes.
+  result<std::optional<std::string_view>> next_block(std::string& buffer, std::size_t most);
+  bool at_end() const noexcept { return position_ >= entry().content_length; }
   /// Everything from the read point on, piece by piece.
   result<> rest(const std::function<result<>(std::string_view)>& take);
 

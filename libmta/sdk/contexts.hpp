@@ -2,10 +2,12 @@
 // Thread safety: `in_use` is held for the length of each call (status.hpp, use).
 #pragma once
 
+#include "sdk/option_values.hpp"
 #include "sdk/status.hpp"
 
 #include <mta/dequeue.hpp>
 #include <mta/enqueue.hpp>
+#include <mta/mime.hpp>
 
 #include <mutex>
 #include <optional>
@@ -40,6 +42,16 @@ struct enqueue_context {
   bool sort = true, expand_aliases = true;
   std::size_t recipients = 0;
   bool written = false;
+};
+
+struct decode_context {
+  static constexpr unsigned live = 0x64655EA1;
+  unsigned magic = 0;
+  std::mutex in_use;
+  mta::mime::part* part = nullptr;  // the latest
+  int data_type = MTA_DATA_NONE;
+  bool in_output_routine = false;
+  option_values type_parameters, disposition_parameters;
 };
 
 context_pool<dequeue_context>& dequeue_contexts();

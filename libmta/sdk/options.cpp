@@ -1,6 +1,7 @@
 // mtaOption*: option files, lines of NAME=value (docs/mta-sdk.md).
 #include "dequeue/site.hpp"
 #include "sdk/items.hpp"
+#include "sdk/option_values.hpp"
 #include "sdk/status.hpp"
 
 #include <algorithm>
@@ -8,7 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -16,11 +16,8 @@
 
 namespace {
 
+using option_file = mta::sdk::option_values;
 using mta::sdk::status;
-
-struct option_file {
-  std::map<std::string, std::string> values;  // by name in lower case; a later line wins
-};
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -128,6 +125,9 @@ int mtaOptionString(mta_opt_t* opt_ctx, const char* name, size_t len, char* str,
   return status(length < value->size() ? MTA_STRTRU : MTA_OK);
 }
 
-void mtaOptionFinish(mta_opt_t* opt_ctx) { delete reinterpret_cast<option_file*>(opt_ctx); }
+void mtaOptionFinish(mta_opt_t* opt_ctx) {
+  auto* const file = reinterpret_cast<option_file*>(opt_ctx);
+  if (file != nullptr && !file->borrowed) delete file;
+}
 
 }  // extern "C"

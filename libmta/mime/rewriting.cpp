@@ -1,0 +1,201 @@
+// What decoding writes.
+#include "base/text.hpp"
+#include "mime/decoding.hpp"
+
+#include <algorithm>
+#include <gmime/gmime-encodings.h>
+
+namespace mta::mime::detail {
+namespace {
+
+constexpr std::size_t longest_short_line = 998;  // RFC 5322 2.1.1
+
+bool begins_with(std::string_view line, std::string_view name) noexcept {
+  return line.size() >= name.size() && equal_ignoring_case(line.substr(0, name.size()), name);
+}
+
+/// Leaves out header fields by name, continuation lines included.
+class field_filter {
+ public:
+  explicit field_filter(std::string_view beginning) : beginning_(beginning) {}
+  bool passes(const line_piece& p) noexcept {
+    const bool continues =
+        !p.starts || (!p.data.empty() && (p.data.front() == ' ' || p.data.front() == '\t'));
+    if (!continues) dropping_ = begins_with(p.data, beginning_);
+    return !dropping_;
+  }
+
+ private:
+  std::string_view beginning_;
+  bool dropping_ = false;
+};
+
+/// Bytes to lines of base64 or quoted-printable.
+class encoder {
+ public:
+  encoder(GMimeContentEncoding encoding, line_writer& to)
+      : lines_(line_ends::lf, [&to](const line_piece& p) { return to.write(p); }) {
+    g_mime_encoding_init_encode(&state_, encoding);
+  }
+  result<> add(std::string_view data) {
+    out_.resize(g_mime_encoding_outlen(&state_, data.size()));
+    return lines_.feed({out_.data(), g_mime_encoding_step(&state_, data.data(), data.size(), out_.data())});
+  }
+  result<> finish() {
+    out_.resize(g_mime_encoding_outlen(&state_, 0) + 100);
+    const std::size_t n = g_mime_encoding_flush(&state_, "", 0, out_.data());
+    if (const auto done = lines_.feed({out_.data(), n}); !done) return done;
+    return lines_.finish();
+  }
+
+ private:
+  GMimeEncoding state_{};
+  line_splitter lines_;
+  std::string out_;
+};
+
+/// How a text can be carried: as it is, or encoded. A line that begins with hyphens could be taken for a
+/// delimiter.
+GMimeContentEncoding encoding_for(std::string_view text) {
+  bool eight_bit = false, long_line = false, hyphens = false;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    long_line = long_line || line.size() > longest_short_line;
+    hyphens = hyphens || line.starts_with("--");
+    eight_bit = eight_bit || std::any_of(line.begin(), line.end(),
+                                         [](char c) { return static_cast<signed char>(c) <= 0; });
+  }
+  if (hyphens) return GMIME_CONTENT_ENCODING_BASE64;
+  return eight_bit || long_line ? GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE : GMIME_CONTENT_ENCODING_7BIT;
+}
+
+}  // namespace
+
+result<> decoding::write(const line_piece& p) { return writer_ ? writer_->write(p) : result<>{}; }
+
+result<> decoding::write_held() {
+  if (!writer_) return {};
+  return held_.each([this](line_role role, const line_piece& p) {
+    return role == line_role::header ? writer_->write_header(p) : writer_->write(p);
+  });
+}
+
+/// What was decided is done, unless it has to wait for the whole part.
+result<> decoding::settle() {
+  if (!writer_ || settled_ || replaying_ || fate_ == fate::open) return {};
+  if (fate_ == fate::kept && writer_->longest_line() > 0) return {};
+  settled_ = true;
+  const auto done = fate_ == fate::kept               ? write_held()
+                    : substitute_text_ || is_message_ ? write_substitute()
+                                                      : result<>{};
+  held_.clear();
+  return done;
+}
+
+/// Multiparts and messages must not be encoded (RFC 2045 6.4).
+bool decoding::held_has_long_line() const {
+  const std::size_t longest = writer_->longest_line();
+  if (longest == 0 || facts_.type == "multipart" || facts_.type == "message") return false;
+  std::size_t length = 0;
+  const auto read = held_.each([&](line_role role, const line_piece& p) -> result<> {
+    if (role != line_role::content) return {};
+    length = (p.starts ? 0 : length) + p.data.size();
+    return length > longest ? result<>(error(errc::out_of_range, {})) : result<>{};
+  });
+  return !read && read.error().code == errc::out_of_range;
+}
+
+result<> decoding::write_held_encoded() {
+  const bool is_text = facts_.type == "text";
+  encoder encode(is_text ? GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE : GMIME_CONTENT_ENCODING_BASE64, *writer_);
+  content_decoder decoded(options_.piece_size, [&](const piece& x) -> result<> {
+    if (const auto done = encode.add(x.data); !done) return done;
+    return x.ends_line ? encode.add("\n") : result<>{};
+  });
+  decoded.begin(is_text ? piece_kind::text : piece_kind::binary, facts_.encoding);
+  field_filter others("content-transfer-encoding:");
+  bool in_content = false;
+  const auto done = held_.each([&](line_role role, const line_piece& p) -> result<> {
+    if (role == line_role::delimiter) return writer_->write(p);
+    if (role == line_role::header) return others.passes(p) ? writer_->write_header(p) : result<>{};
+    if (!in_content) {
+      in_content = true;
+      const auto written = writer_->write(is_text ? "Content-Transfer-Encoding: quoted-printable"
+                                                  : "Content-Transfer-Encoding: base64");
+      if (!written) return written;
+      if (const auto blank = writer_->write(""); !blank) return blank;
+    }
+    return role == line_role::content ? decoded.line(p) : result<>{};
+  });
+  if (!done) return done;
+  if (const auto ended = decoded.end(true); !ended) return ended;
+  return encode.finish();
+}
+
+result<> decoding::replace(const replacement& r) {
+  std::string header;
+  const auto field = [&header](std::string_view name, std::string_view value) {
+    if (!value.empty()) header.append(name).append(": ").append(value).append("\n");
+  };
+  for (const std::string_view s : {r.type, r.subtype, r.charset, r.disposition, r.language})
+    if (s.find_first_of(std::string_view("\r\n\0", 3)) != s.npos)
+      return error(errc::out_of_range, "replace a part (a line end within a header field)");
+  if (r.type.empty() || r.subtype.empty())
+    return error(errc::out_of_range, "replace a part (a type and a subtype are needed)");
+  std::string type = std::string(r.type) + "/" + std::string(r.subtype);
+  if (equal_ignoring_case(r.type, "text") && !r.charset.empty())
+    type += "; charset=" + std::string(r.charset);
+  field("Content-Type", type);
+  field("Content-Disposition", r.disposition);
+  field("Content-Language", r.language);
+  if (const auto decided = decide(fate::removed); !decided) return decided;
+  summary_.changed = true;
+  substitute_header_ = std::move(header);
+  substitute_text_ = std::string(r.text);
+  return {};
+}
+
+/// Of a message the header stays, but for what described the old content.
+result<> decoding::write_substitute() {
+  field_filter others("content-");
+  bool mime_version = false;
+  const auto kept = held_.each([&](line_role role, const line_piece& p) -> result<> {
+    if (role == line_role::delimiter) return writer_->write(p);
+    if (role != line_role::header || !is_message_ || !others.passes(p)) return {};
+    mime_version = mime_version || (p.starts && begins_with(p.data, "mime-version:"));
+    return writer_->write_header(p);
+  });
+  if (!kept) return kept;
+  if (!substitute_text_) return writer_->write("");
+  if (is_message_ && !mime_version) {
+    if (const auto done = writer_->write("MIME-Version: 1.0"); !done) return done;
+  }
+  const auto encoding = encoding_for(*substitute_text_);
+  if (encoding != GMIME_CONTENT_ENCODING_7BIT)
+    *substitute_header_ +=
+        std::string("Content-Transfer-Encoding: ") + g_mime_content_encoding_to_string(encoding) + "\n";
+  line_splitter header(line_ends::lf, [this](const line_piece& p) { return writer_->write_header(p); });
+  if (const auto done = header.feed(*substitute_header_); !done) return done;
+  if (const auto done = writer_->write(""); !done) return done;
+  if (encoding == GMIME_CONTENT_ENCODING_7BIT) {
+    line_splitter text(line_ends::any, [this](const line_piece& p) {
+      return writer_->write({p.data, p.starts, p.ends, true});
+    });
+    if (const auto done = text.feed(*substitute_text_); !done) return done;
+    return text.finish();
+  }
+  // The canonical form has CRLF, the encoder of quoted-printable makes line ends of LF.
+  const bool quoted = encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
+  encoder encode(encoding, *writer_);
+  line_splitter text(line_ends::any, [&](const line_piece& p) -> result<> {
+    if (const auto done = encode.add(p.data); !done) return done;
+    return p.ends && p.terminated ? encode.add(quoted ? "\n" : "\r\n") : result<>{};
+  });
+  if (const auto done = text.feed(*substitute_text_); !done) return done;
+  if (const auto done = text.finish(); !done) return done;
+  return encode.finish();
+}
+
+}  // namespace mta::mime::detail

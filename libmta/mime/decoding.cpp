@@ -30,8 +30,7 @@ result<> decoding::feed(const line_piece& p) {
 
 result<> decoding::finish() {
   if (place_ != place::unparsed_rest) {
-    // A multipart whose last delimiter is missing ends here as if it had come.
-    if (const auto done = end_entity(!delimiters_.empty()); !done) return done;
+    if (const auto done = end_entity(false); !done) return done;
   }
   while (!levels_.empty())
     if (const auto done = pop_level(); !done) return done;
@@ -238,7 +237,8 @@ result<> decoding::visit(const piece& x) {
 
 result<> decoding::end_part(bool delimiter_follows) {
   if (fate_ == fate::open) {
-    if (const auto done = content_.end(delimiter_follows); !done) return done;
+    // A multipart whose last delimiter is missing ends as if it had come.
+    if (const auto done = content_.end(delimiter_follows || !delimiters_.empty()); !done) return done;
   }
   if (fate_ == fate::open) {
     if (const auto done = visit({piece_kind::end}); !done) return done;

@@ -131,6 +131,18 @@ std::optional<std::string> find_field(std::string_view header, std::string_view 
   return value;
 }
 
+std::string with_parameter(std::string value, std::string_view name, std::string_view text) {
+  const std::unique_ptr<char, memory_deleter> utf8(
+      g_mime_utils_decode_8bit(gmime(), text.data(), text.size()));
+  const std::unique_ptr<GMimeParamList, object_deleter> list(g_mime_param_list_new());
+  g_mime_param_list_set_parameter(list.get(), std::string(name).c_str(), utf8.get());
+  GString* const out = g_string_new(value.c_str());
+  g_mime_param_list_encode(list.get(), nullptr, TRUE, out);
+  value = std::string(trim({out->str, out->len}));
+  g_string_free(out, TRUE);
+  return value;
+}
+
 std::string decode_words(const std::string& value) {
   const std::string text = for_gmime(value);
   const std::unique_ptr<char, memory_deleter> decoded(g_mime_utils_header_decode_text(gmime(), text.c_str()));
@@ -172,7 +184,8 @@ entity_facts header_fields::finish(bool message_by_default, std::size_t depth) {
   const std::string* name = find(facts.disposition_parameters, "filename");
   if (name == nullptr || name->empty()) name = find(facts.type_parameters, "name");
   if (name != nullptr) facts.filename = *name;
-  facts.is_mime = values_[mime_version] || values_[content_type];
+  facts.is_mime = values_[mime_version] || values_[content_type] || values_[content_encoding] ||
+                  values_[content_disposition];
   if (values_[encoding]) facts.encoding_field = *values_[encoding];
   facts.text = std::move(text_);
   return facts;

@@ -33,6 +33,8 @@ struct entity_facts {
 
 /// The value of the first field of that name in `header` (lines ended by LF), unfolded.
 std::optional<std::string> find_field(std::string_view header, std::string_view name);
+/// `value` and a parameter, encoded and folded as needed (RFC 2231); lines end in LF.
+std::string with_parameter(std::string value, std::string_view name, std::string_view text);
 /// Encoded words decoded.
 std::string decode_words(const std::string& value);
 

@@ -1,9 +1,9 @@
 // What decoding writes.
 #include "base/text.hpp"
 #include "mime/decoding.hpp"
+#include "mime/encoder.hpp"
 
 #include <algorithm>
-#include <gmime/gmime-encodings.h>
 
 namespace mta::mime::detail {
 namespace {
@@ -28,30 +28,6 @@ class field_filter {
  private:
   std::string_view beginning_;
   bool dropping_ = false;
-};
-
-/// Bytes to lines of base64 or quoted-printable.
-class encoder {
- public:
-  encoder(GMimeContentEncoding encoding, line_writer& to)
-      : lines_(line_ends::lf, [&to](const line_piece& p) { return to.write(p); }) {
-    g_mime_encoding_init_encode(&state_, encoding);
-  }
-  result<> add(std::string_view data) {
-    out_.resize(g_mime_encoding_outlen(&state_, data.size()));
-    return lines_.feed({out_.data(), g_mime_encoding_step(&state_, data.data(), data.size(), out_.data())});
-  }
-  result<> finish() {
-    out_.resize(g_mime_encoding_outlen(&state_, 0) + 100);
-    const std::size_t n = g_mime_encoding_flush(&state_, "", 0, out_.data());
-    if (const auto done = lines_.feed({out_.data(), n}); !done) return done;
-    return lines_.finish();
-  }
-
- private:
-  GMimeEncoding state_{};
-  line_splitter lines_;
-  std::string out_;
 };
 
 /// How a text can be carried: as it is, or encoded. A line that begins with hyphens could be taken for a
@@ -109,7 +85,8 @@ bool decoding::held_has_long_line() const {
 
 result<> decoding::write_held_encoded() {
   const bool is_text = facts_.type == "text";
-  encoder encode(is_text ? GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE : GMIME_CONTENT_ENCODING_BASE64, *writer_);
+  const auto take = [this](const line_piece& p) { return writer_->write(p); };
+  encoder encode(is_text ? GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE : GMIME_CONTENT_ENCODING_BASE64, take);
   content_decoder decoded(options_.piece_size, [&](const piece& x) -> result<> {
     if (const auto done = encode.add(x.data); !done) return done;
     return x.ends_line ? encode.add("\n") : result<>{};
@@ -153,7 +130,9 @@ result<> decoding::replace(const replacement& r) {
   if (const auto decided = decide(fate::removed); !decided) return decided;
   summary_.changed = true;
   substitute_header_ = std::move(header);
-  substitute_text_ = std::string(r.text);
+  std::string_view text = r.text;  // the line end after the last line is the delimiter's
+  if (text.ends_with('\n')) text.remove_suffix(text.ends_with("\r\n") ? 2 : 1);
+  substitute_text_ = std::string(text);
   return {};
 }
 
@@ -188,7 +167,7 @@ result<> decoding::write_substitute() {
   }
   // The canonical form has CRLF, the encoder of quoted-printable makes line ends of LF.
   const bool quoted = encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
-  encoder encode(encoding, *writer_);
+  encoder encode(encoding, [this](const line_piece& p) { return writer_->write(p); });
   line_splitter text(line_ends::any, [&](const line_piece& p) -> result<> {
     if (const auto done = encode.add(p.data); !done) return done;
     return p.ends && p.terminated ? encode.add(quoted ? "\n" : "\r\n") : result<>{};

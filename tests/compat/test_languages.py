@@ -52,6 +52,17 @@ class Languages(unittest.TestCase):
             self.assertEqual(1, len(re.findall(f"^{re.escape(line)}$", delivered, re.MULTILINE)), (line, delivered))
         self.assertEqual(2, delivered.count("\nReceived: "))
 
+    def test_a_message_is_stripped_in_every_language(self):
+        directory = self.enterContext(tempfile.TemporaryDirectory(prefix="jobctl-compat-"))
+        head = "Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nHello.\n--b\n"
+        program = ("Content-Type: application/octet-stream\nContent-Disposition: attachment; filename=\"a b.exe\"\n"
+                   "Content-Transfer-Encoding: base64\n\nTVqQAA==\n")
+        note = ("Content-Type: text/plain; charset=utf-8\nContent-Disposition: inline\n\na b.exe was removed here.\n")
+        for language in programs.LANGUAGES:
+            strip = programs.build("strip.c", language, directory)
+            done = subprocess.run([strip], input=head + program + "--b--\n", capture_output=True, text=True)
+            self.assertEqual((0, "", head + note + "--b--\n"), (done.returncode, done.stderr, done.stdout))
+
     def test_programs_in_c89(self):
         self.one_language("c89")
 

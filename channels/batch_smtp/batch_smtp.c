@@ -5,8 +5,8 @@
  * In plain C on the C interface (mtasdk.h), with several threads, each with a state of its own: a file.
  * Options:
  *
- *   FILE   absolute path; each thread begins a file of its own, FILE.UNIQUE. Default: standard output, one
- * thread HOST   name in EHLO. Default: the channel's official host name
+ *   FILE   absolute path; each thread begins a file of its own, FILE.UNIQUE. Default: standard output
+ *   HOST   name in EHLO. Default: the channel's official host name
  *
  * A file is complete when its last line is QUIT. While a thread runs, and after a crash, it ends earlier;
  * every message whose final dot is there may be read all the same. No message is finished before it has been

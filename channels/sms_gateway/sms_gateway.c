@@ -185,7 +185,8 @@ static int deliver(mta_dq_t* dq, const struct settings* s, const char* to, size_
   int disposition = why != NULL ? MTA_DISP_FAILED : MTA_DISP_DEFERRED;
 
   if (why == NULL && is_full(s)) why = "the spool is full";
-  if (why == NULL && write_file(s, number, t) != 0) why = strerror(errno);
+  if (why == NULL && write_file(s, number, t) != 0)
+    why = strerror(errno); /* NOLINT(concurrency-mt-unsafe): glibc's is thread-safe */
   if (why != NULL)
     mtaLog("sms_gateway: %.*s: %s", (int)length, to, why);
   else
@@ -207,12 +208,9 @@ static int process_message(void** thread_state, void* program_state, mta_dq_t* d
   while ((status = mtaDequeueRecipientNext(dq, &to[count], &to_length[count], 0)) == MTA_OK)
     if (count + 1 < MOST_RECIPIENTS) count++;
   if (status == MTA_EOF) status = read_text(dq, program_state, &t);
-  if (status != MTA_OK) return status;
-  for (i = 0; i < count; i++) {
+  for (i = 0; i < count && status == MTA_OK; i++)
     status = deliver(dq, program_state, to[i], to_length[i], &t);
-    if (status != MTA_OK) return status;
-  }
-  return mtaDequeueMessageFinish(dq, 0);
+  return status == MTA_OK ? mtaDequeueMessageFinish(dq, 0) : status;
 }
 
 static int read_settings(struct settings* s) {

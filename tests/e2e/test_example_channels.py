@@ -152,11 +152,16 @@ class BatchSmtp(Channels):
             for name, size in (("ann", 10), ("bob", 30000), ("cid", 10)):
                 site.submit(message(f"{name}@batch_smtp.example", body="x" * 70 + "\n" + "y" * size + "\n"))
             site.start()
+            wait_for("the others to be finished", lambda: site.live_on_disk() == 1)
             self.deferred(site, "batch_smtp")
             self.reason(site, "deferred: File too large")
-            wait_for("the others", lambda: "".join(self.batches(site)).count("QUIT") == 2)
-            for batch, name in zip(sorted(self.batches(site)), ("ann", "cid")):
-                self.assertRegex(batch, f"(?s)\\AEHLO [^<]*MAIL [^\n]*\nRCPT TO:<{name}@.*y{{10}}\r\n.\r\nQUIT\r\n\\Z")
+            message_of = r"MAIL FROM:.*\r\nRCPT TO:<(.*)@.*>\r\nDATA\r\n(?s:.*?)y{10}\r\n\.\r\n"
+
+            def whole_batches():
+                batches = self.batches(site)
+                whole = all(re.fullmatch(rf"EHLO .*\r\n({message_of})*QUIT\r\n", batch) for batch in batches)
+                return whole and sorted(re.findall(message_of, "".join(batches)))
+            self.assertEqual(["ann", "cid"], wait_for("whole batches", whole_batches))
 
     def test_without_a_file_it_is_standard_output(self):
         with site_of("batch_smtp") as site:
@@ -314,7 +319,8 @@ class HttpPost(Channels):
             site.start()
             site.drain()
             self.assertEqual(20, len(server.posts))
-            self.assertEqual(1, len({address for address, _, _, _ in server.posts}))
+            # One, unless the program found the queue empty in between and began another thread.
+            self.assertLess(len({address for address, _, _, _ in server.posts}), 5)
 
     def test_no_answer_in_time_defers(self):
         server = self.server()

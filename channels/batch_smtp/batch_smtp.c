@@ -5,8 +5,8 @@
  * In plain C on the C interface (mtasdk.h), with several threads, each with a state of its own: a file.
  * Options:
  *
- *   FILE   absolute path; each thread begins a file of its own, FILE.UNIQUE. Default: standard output, one
- * thread HOST   name in EHLO. Default: the channel's official host name
+ *   FILE   absolute path; each thread begins a file of its own, FILE.UNIQUE. Default: standard output
+ *   HOST   name in EHLO. Default: the channel's official host name
  *
  * A file is complete when its last line is QUIT. While a thread runs, and after a crash, it ends earlier;
  * every message whose final dot is there may be read all the same. No message is finished before it has been
@@ -31,6 +31,9 @@ struct settings {
   char file[BIGALFA_SIZE + 1]; /* empty: standard output */
   char host[ALFA_SIZE + 1];
 };
+
+/* glibc's is thread-safe. */
+static const char* last_error(void) { return strerror(errno); /* NOLINT(concurrency-mt-unsafe) */ }
 
 struct batch { /* a thread's state */
   FILE* out;
@@ -136,7 +139,7 @@ static struct batch* begin_batch(const struct settings* s) {
     sprintf(name, "%s.%s", s->file, unique);
     b->out = fopen(name, "wx");
     if (b->out == NULL || flush_directory(name) != 0) {
-      mtaLog("batch_smtp: cannot make %s: %s", name, strerror(errno));
+      mtaLog("batch_smtp: cannot make %s: %s", name, last_error());
       if (b->out != NULL) fclose(b->out);
       free(b);
       return NULL;
@@ -171,7 +174,7 @@ static int process_message(void** thread_state, void* program_state, mta_dq_t* d
   if (status == MTA_EOF && flush_to_disk(b->out) == 0)
     return mtaDequeueMessageFinish(dq, MTA_DISP, (size_t)MTA_DISP_RELAYED, 0);
 
-  why = status == MTA_EOF ? strerror(errno) : mtaStrError(status, 0);
+  why = status == MTA_EOF ? last_error() : mtaStrError(status, 0);
   __fpurge(b->out); /* what is in memory must not follow later */
   clearerr(b->out);
   b->broken = before < 0 || fseek(b->out, before, SEEK_SET) != 0 || ftruncate(fileno(b->out), before) != 0;
@@ -184,7 +187,7 @@ static void end_batch(void* thread_state, void* program_state) {
   (void)program_state;
   if (b == NULL) return;
   if (!b->broken) fputs("QUIT\r\n", b->out);
-  if (flush_to_disk(b->out) != 0) mtaLog("batch_smtp: QUIT was not written: %s", strerror(errno));
+  if (flush_to_disk(b->out) != 0) mtaLog("batch_smtp: QUIT was not written: %s", last_error());
   if (b->out != stdout) fclose(b->out);
   free(b);
 }

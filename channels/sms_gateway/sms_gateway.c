@@ -1,8 +1,8 @@
 /*
  * sms_gateway: turns each message into short messages, in the spool directory of a gateway such as smstools.
  *
- * In plain C on the C interface (mtasdk.h); shows option files, addresses, and a disposition for each
- * recipient. Options:
+ * In plain C on the C interface (mtasdk.h); shows option files, addresses, decoding, and a disposition for
+ * each recipient. Options:
  *
  *   SPOOL         absolute path of the spool directory. Required
  *   MAX_LENGTH    characters in a short message, 1 to 1600. Default 160
@@ -12,8 +12,7 @@
  *
  * The number is the local part of the address: +4930123, 004930123, 030-123 (with a COUNTRY_CODE), 4930123.
  * What is no number fails for good; a spool that is full or cannot be written defers. The text is the subject
- * and the body, words divided by single blanks, cut after MAX_LENGTH characters; a body that is not plain
- * text is left out.
+ * and the first part that is plain text, words divided by single blanks, cut after MAX_LENGTH characters.
  *
  * A file is complete and flushed to the disk before it gets its name. After a crash a short message may be
  * sent again.
@@ -23,7 +22,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include <mtasdk.h>
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +44,7 @@ struct text {
   char bytes[4 * MOST_CHARACTERS + 8]; /* UTF-8, NUL-terminated */
   size_t length;
   int characters, limit, blank_due, eight_bit;
+  int part; /* number of the part that it comes from; -1: none yet */
 };
 
 static void add_byte(struct text* t, char c) {
@@ -61,7 +60,7 @@ static void add_byte(struct text* t, char c) {
 static void add_words(struct text* t, const char* text, size_t length) {
   size_t i;
   for (i = 0; i < length; i++) {
-    if (isspace((unsigned char)text[i]) || iscntrl((unsigned char)text[i])) {
+    if ((unsigned char)text[i] <= ' ') {
       t->blank_due = t->length > 0;
       continue;
     }
@@ -72,46 +71,46 @@ static void add_words(struct text* t, const char* text, size_t length) {
   t->blank_due = t->length > 0; /* a line's end divides words, too */
 }
 
-/* The value of a header line, and its length; NULL: it is another line. */
-static const char* value_of(const char* line, size_t length, const char* name, size_t* value_length) {
-  size_t n = strlen(name);
-  if (length < n || strncasecmp(line, name, n) != 0) return NULL;
-  while (n < length && (line[n] == ' ' || line[n] == '\t')) n++;
-  *value_length = length - n;
-  return line + n;
+static const char* info(mta_decode_t* part, int item) {
+  return mtaDecodeMessageInfoString(part, item, NULL, NULL);
 }
 
-static int begins(const char* text, size_t length, const char* with) {
-  return length >= strlen(with) && strncasecmp(text, with, strlen(with)) == 0;
+/* Called with each piece of each part; takes the lines of the first part that is plain text, decoded. */
+static int inspect(void* context, mta_decode_t* part, int data_type, const char* data, size_t length) {
+  int number = mtaDecodeMessageInfoInt(part, MTA_DECODE_PART_NUMBER);
+  char line[BIGALFA_SIZE];
+  struct text* t = context;
+  size_t i;
+
+  if (data_type != MTA_DATA_TEXT || strcmp(info(part, MTA_DECODE_CTYPE), "text") != 0) return MTA_OK;
+  if (strcmp(info(part, MTA_DECODE_CSUBTYPE), "plain") != 0) return MTA_OK;
+  if (t->part < 0) t->part = number;
+  if (t->part != number) return MTA_OK;
+  memcpy(line, data, length); /* at most BIGALFA_SIZE bytes */
+  if (strcasecmp(info(part, MTA_DECODE_CCHARSET), "utf-8") != 0)
+    for (i = 0; i < length; i++)
+      if ((unsigned char)line[i] > 127) line[i] = '?';
+  add_words(t, line, length);
+  return MTA_OK;
 }
 
-/* MTA_EOF when the message has been read. */
 static int read_text(mta_dq_t* dq, const struct settings* s, struct text* t) {
-  int status, in_header = 1, in_subject = 0, plain = 1;
-  const char *line, *value;
-  size_t length, n;
+  int status, begins, in_subject = 0;
+  const char* line;
+  size_t length;
 
   memset(t, 0, sizeof *t);
   t->limit = s->max_length;
+  t->part = -1;
   add_words(t, s->prefix, strlen(s->prefix));
-  while ((status = mtaDequeueLineNext(dq, &line, &length)) == MTA_OK) {
-    if (!in_header) {
-      if (plain) add_words(t, line, length);
-    } else if (length == 0) {
-      in_header = 0;
-    } else if (line[0] == ' ' || line[0] == '\t') {
-      if (in_subject) add_words(t, line, length);
-    } else {
-      value = value_of(line, length, "Subject:", &n);
-      in_subject = value != NULL;
-      if (in_subject) add_words(t, value, n);
-      value = value_of(line, length, "Content-Type:", &n);
-      if (value != NULL && !begins(value, n, "text/plain")) plain = 0;
-      value = value_of(line, length, "Content-Transfer-Encoding:", &n);
-      if (value != NULL && !begins(value, n, "7bit") && !begins(value, n, "8bit")) plain = 0;
-    }
+  /* mtaDecodeMessage() does not present the header of a message that has parts. */
+  while ((status = mtaDequeueLineNext(dq, &line, &length)) == MTA_OK && length > 0) {
+    begins = length >= 8 && strncasecmp(line, "Subject:", 8) == 0;
+    in_subject = begins || (in_subject && (line[0] == ' ' || line[0] == '\t'));
+    if (in_subject) add_words(t, line + 8 * begins, length - 8 * begins);
   }
-  return status;
+  if (status == MTA_OK || status == MTA_EOF) status = mtaDequeueRewind(dq);
+  return status == MTA_OK ? mtaDecodeMessage(t, MTA_DECODE_DQ, dq, 0, NULL, inspect, 0) : status;
 }
 
 /* The number in international form, without a sign, at most 15 digits (E.164); NULL or why there is none. */
@@ -186,13 +185,14 @@ static int deliver(mta_dq_t* dq, const struct settings* s, const char* to, size_
   int disposition = why != NULL ? MTA_DISP_FAILED : MTA_DISP_DEFERRED;
 
   if (why == NULL && is_full(s)) why = "the spool is full";
-  if (why == NULL && write_file(s, number, t) != 0) why = strerror(errno);
+  if (why == NULL && write_file(s, number, t) != 0)
+    why = strerror(errno); /* NOLINT(concurrency-mt-unsafe): glibc's is thread-safe */
   if (why != NULL)
     mtaLog("sms_gateway: %.*s: %s", (int)length, to, why);
   else
     disposition = MTA_DISP_DELIVERED;
-  if (why == NULL) why = "in the spool";
-  return mtaDequeueRecipientDisposition(dq, to, length, disposition, MTA_REASON, why, (size_t)0, 0);
+  return mtaDequeueRecipientDisposition(dq, to, length, disposition, MTA_REASON,
+                                        why != NULL ? why : "in the spool", (size_t)0, 0);
 }
 
 /* Called for each message, by several threads at once. What is returned without a finish is deferred. */
@@ -208,12 +208,9 @@ static int process_message(void** thread_state, void* program_state, mta_dq_t* d
   while ((status = mtaDequeueRecipientNext(dq, &to[count], &to_length[count], 0)) == MTA_OK)
     if (count + 1 < MOST_RECIPIENTS) count++;
   if (status == MTA_EOF) status = read_text(dq, program_state, &t);
-  if (status != MTA_EOF) return status;
-  for (i = 0; i < count; i++) {
+  for (i = 0; i < count && status == MTA_OK; i++)
     status = deliver(dq, program_state, to[i], to_length[i], &t);
-    if (status != MTA_OK) return status;
-  }
-  return mtaDequeueMessageFinish(dq, 0);
+  return status == MTA_OK ? mtaDequeueMessageFinish(dq, 0) : status;
 }
 
 static int read_settings(struct settings* s) {

@@ -64,7 +64,7 @@ mta::result<bool> add_recipients(mta::submission& next, mta::message& m) {
 mta::result<> write_changed(mta::submission& next, mta::message& m, const settings& s) {
   transform::text_lines text;
   for (std::string_view line : m.lines()) {
-    const auto written = text.take(line) ? next.write_line(replaced(line, s)) : next.write_line(line);
+    auto written = text.take(line) ? next.write_line(replaced(line, s)) : next.write_line(line);
     if (!written) return written;
   }
   return {};

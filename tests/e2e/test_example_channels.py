@@ -1,6 +1,7 @@
 """The example channels, each on a site of its own: what comes out at their other end, and what becomes of a message
 when there is nothing to be done with it."""
 
+import email
 import glob
 import http.server
 import json
@@ -55,7 +56,27 @@ def read(path):
         return f.read()
 
 
+# A header that lacks nothing, so that nobody on the way supplies anything but Received: lines.
+HEADER = (b"From: <ann@x.example>\nTo: <bob@x.example>\nDate: Sat, 21 Nov 2026 01:02:03 +0000\n"
+          b"Message-ID: <1@x.example>\n")
+
+
+def less_received(content):
+    return re.sub(rb"\A(Received:.*\n([ \t].*\n)*)*", b"", content)
+
+
 class Channels(unittest.TestCase):
+    def through_intermediate(self, channel, options, text):
+        """What arrives of a message that an intermediate channel has passed on, less HEADER and Received: lines."""
+        with site_of(channel, options, f"[routes from {channel}]\n* = maildir\n") as site:
+            site.start()
+            site.jobctl("submit", "-i", "-f", "ann@x.example", f"bob@{channel}.example", stdin=HEADER + text)
+            site.drain()
+            mail, = site.mailbox(f"bob@{channel}.example")
+            received = less_received(mail)
+            self.assertEqual(HEADER, received[:len(HEADER)])
+            return received[len(HEADER):]
+
     def reason(self, site, text):
         """Waits until a program has said so in its log."""
         wait_for(f"{text!r} in the log", lambda: re.search(text, site.log()))
@@ -151,11 +172,16 @@ class BatchSmtp(Channels):
             for name, size in (("ann", 10), ("bob", 30000), ("cid", 10)):
                 site.submit(message(f"{name}@batch_smtp.example", body="x" * 70 + "\n" + "y" * size + "\n"))
             site.start()
+            wait_for("the others to be finished", lambda: site.live_on_disk() == 1)
             self.deferred(site, "batch_smtp")
             self.reason(site, "deferred: File too large")
-            wait_for("the others", lambda: "".join(self.batches(site)).count("QUIT") == 2)
-            for batch, name in zip(sorted(self.batches(site)), ("ann", "cid")):
-                self.assertRegex(batch, f"(?s)\\AEHLO [^<]*MAIL [^\n]*\nRCPT TO:<{name}@.*y{{10}}\r\n.\r\nQUIT\r\n\\Z")
+            message_of = r"MAIL FROM:.*\r\nRCPT TO:<(.*)@.*>\r\nDATA\r\n(?s:.*?)y{10}\r\n\.\r\n"
+
+            def whole_batches():
+                batches = self.batches(site)
+                whole = all(re.fullmatch(rf"EHLO .*\r\n({message_of})*QUIT\r\n", batch) for batch in batches)
+                return whole and sorted(re.findall(message_of, "".join(batches)))
+            self.assertEqual(["ann", "cid"], wait_for("whole batches", whole_batches))
 
     def test_without_a_file_it_is_standard_output(self):
         with site_of("batch_smtp") as site:
@@ -170,17 +196,11 @@ class Transform(Channels):
     OPTIONS = "option.find = cat\noption.replace = small tiger"
 
     def through(self, text):
-        """What arrives of a message, less the Received: lines."""
-        with site_of("transform", self.OPTIONS, self.ROUTES) as site:
-            site.start()
-            site.jobctl("submit", "-i", "-f", "ann@x.example", "bob@transform.example", stdin=text)
-            site.drain()
-            mail, = site.mailbox("bob@transform.example")
-            return re.sub(rb"\AReceived:.*\n([ \t].*\n)*", b"", mail)
+        return self.through_intermediate("transform", self.OPTIONS, text)
 
     def test_text_is_replaced_in_the_body_and_not_in_the_header(self):
-        self.assertEqual(b"Subject: a cat\n\nA small tiger, small tigeralogued.\nconcate\nCat\n".replace(b"ncate", b"nsmall tigere"),
-                         self.through(b"Subject: a cat\n\nA cat, catalogued.\nconcate\nCat\n"))
+        self.assertEqual(b"Subject: a cat\n\nA small tiger, small tigeralogued.\nlosmall tigere\nCat\n",
+                         self.through(b"Subject: a cat\n\nA cat, catalogued.\nlocate\nCat\n"))
 
     def test_of_a_multipart_message_only_the_text_changes(self):
         template = (b"Content-Type: multipart/mixed;\n boundary=\"==1\"\n\ncat\n"
@@ -204,7 +224,8 @@ class Transform(Channels):
                         stdin=b"Subject: x\n\ncat\n")
             waiting = wait_for("the new message", lambda: site.ls("--channel", "wait"))
             shown = json.loads(site.jobctl("show", "--json", waiting[0]["id"]).stdout)
-            self.assertEqual(("", "id1", "transform"), tuple(shown[k] for k in ("from", "envelope_id", "source_channel")))
+            self.assertEqual(("", "id1", "transform"),
+                             tuple(shown[k] for k in ("from", "envelope_id", "source_channel")))
             never = 0x01  # nothing but how much is returned (mta::notify_flags)
             self.assertEqual([("a@transform.example", never), ("b@transform.example", never)],
                              [(r["address"], r["notify_flags"]) for r in shown["recipients"]])
@@ -271,7 +292,7 @@ class HttpPost(Channels):
             site.drain()
             (_, path, headers, body), = server.posts
             self.assertEqual("/in", path)
-            self.assertEqual(sent.stored().replace(b"\n", b"\r\n"), body)
+            self.assertEqual(sent.stored().replace(b"\n", b"\r\n"), less_received(body))
             self.assertEqual("message/rfc822", headers["Content-Type"])
             self.assertEqual(f"<{sent.sender}>", headers["Envelope-From"])
             self.assertEqual([f"<{to}>" for to in sent.recipients], headers.get_all("Envelope-To"))
@@ -312,7 +333,8 @@ class HttpPost(Channels):
             site.start()
             site.drain()
             self.assertEqual(20, len(server.posts))
-            self.assertEqual(1, len({address for address, _, _, _ in server.posts}))
+            # One, unless the program found the queue empty in between and began another thread.
+            self.assertLess(len({address for address, _, _, _ in server.posts}), 5)
 
     def test_no_answer_in_time_defers(self):
         server = self.server()
@@ -362,13 +384,20 @@ class SmsGateway(Channels):
             site.drain()
             self.assertEqual(["To: 4930123456\nAlphabet: UTF-8\n\n" + "ä" * 30], self.spool(site))
 
-    def test_an_encoded_body_is_left_out(self):
-        with self.site() as site:
-            site.start()
-            site.jobctl("submit", "4930123456@sms_gateway.example",
-                        stdin=b"Content-Type: text/plain\nContent-Transfer-Encoding: base64\nSubject: s\n\nAAAA\n")
-            site.drain()
-            self.assertEqual(["To: 4930123456\n\ns"], self.spool(site))
+    def test_the_text_is_the_first_part_that_is_plain_text_decoded(self):
+        for content, text in (
+                (b"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\nSubject: s\n\n"
+                 b"w7xiZXI=\n", "Alphabet: UTF-8\n\ns \u00fcber"),
+                (b"Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\n"
+                 b"=FCber =\nall\n", "\n?ber all"),
+                (b"Content-Type: multipart/alternative; boundary=b\nsubject: s\n\nprologue\n"
+                 b"--b\nContent-Type: text/html\n\n<p>\n--b\n\none\n--b\n\ntwo\n--b--\n", "\ns one"),
+                (b"Content-Type: text/html\nSubject: s\n\n<p>\n", "\ns")):
+            with self.subTest(content), self.site() as site:
+                site.start()
+                site.jobctl("submit", "4930123456@sms_gateway.example", stdin=content)
+                site.drain()
+                self.assertEqual(["To: 4930123456\n" + text], self.spool(site))
 
     def test_what_is_no_number_fails_and_the_others_are_sent(self):
         with self.site() as site:
@@ -382,8 +411,8 @@ class SmsGateway(Channels):
         with self.site("maxjobs = 1") as site:
             def delivered():
                 return {text[4:12] + "@sms_gateway.example" for text in self.spool(site) if len(text) > 12}
-            self.kill_while_delivering(site, "sms_gateway", [f"{i}@sms_gateway.example" for i in range(10000000, 10000080)],
-                                       delivered)
+            self.kill_while_delivering(site, "sms_gateway",
+                                       [f"{i}@sms_gateway.example" for i in range(10000000, 10000080)], delivered)
 
     def test_a_full_spool_defers(self):
         with self.site("option.MAX_WAITING = 2") as site:
@@ -406,11 +435,68 @@ class SmsGateway(Channels):
             self.reason(site, "No such file")
 
 
+class StripAttachments(Channels):
+    OPTIONS = ("option.BAD_NAMES = *.exe, *.js setup*\noption.BAD_TYPES = application/x-ms* video/*\n"
+               "option.NOTE = Removed here:")
+
+    def through(self, text):
+        return self.through_intermediate("strip_attachments", self.OPTIONS, text)
+
+    @staticmethod
+    def part(name, disposition="", type="application/octet-stream", content="AAAA"):
+        return (f"--=b\nContent-Type: {type}; name=\"{name}\"\nContent-Disposition: attachment{disposition}\n"
+                f"Content-Transfer-Encoding: base64\n\n{content}\n")
+
+    def mixed(self, *parts):
+        return ("Subject: s\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"=b\"\n\nprologue\n"
+                "--=b\n\nA text.\n" + "".join(parts) + "--=b--\nepilogue\n").encode()
+
+    def test_bad_names_and_types_are_replaced_by_a_note_and_the_rest_stays(self):
+        bad = [self.part("a.EXE"), self.part("x", "; filename=\"b.js. \""), self.part("Setup.txt"),
+               self.part("c", type="video/mpeg"), self.part("d", type="application/X-MSDOWNLOAD"),
+               self.part("e.txt", "; filename*=utf-8''f%2Eexe")]
+        good = [self.part("exe.txt"), self.part("", type="image/png"), self.part("y.exe.txt")]
+        received = email.message_from_bytes(self.through(self.mixed(bad[0], good[0], *bad[1:], *good[1:])))
+        notes = [(p.get_content_type(), p.get_content_disposition(), p.get_payload(decode=True).decode().strip())
+                 for p in received.get_payload() if p.get_content_type() == "text/plain"]
+        self.assertEqual(["A text."] + [f"Removed here: {name}" for name in
+                                        ("a.EXE", "b.js", "Setup.txt", "c", "d", "f.exe")], [n[2] for n in notes])
+        self.assertEqual({"inline"}, {n[1] for n in notes[1:]})
+        self.assertEqual(["exe.txt", "", "y.exe.txt"],
+                         [p.get_filename() for p in received.get_payload() if p.get_content_type() != "text/plain"])
+
+    def test_a_message_without_them_stays_byte_for_byte(self):
+        for text in (self.mixed(self.part("good.txt"), self.part("x", content="bad base64 =")), b"Subject: s\n\n.\nexe\n",
+                     b"Content-Type: multipart/mixed\n\n--x\nno boundary.exe\n"):
+            self.assertEqual(text, self.through(text))
+
+    def test_an_attached_message_and_a_message_that_is_one_attachment(self):
+        inner = "--=b\nContent-Type: message/rfc822\n\nSubject: inner\nContent-Type: application/x; name=z.js\n\nbad\n"
+        received = self.through(self.mixed(inner))
+        self.assertIn(b"Subject: inner\n", received)
+        self.assertIn(b"Removed here: z.js\n", received)
+        self.assertNotIn(b"bad\n", received)
+        received = email.message_from_bytes(self.through(b"Subject: s\nContent-Type: video/mp4\n\nbad\n"))
+        self.assertEqual(("s", "text/plain", "Removed here: video/mp4\n"),
+                         (received["Subject"], received.get_content_type(), received.get_payload()))
+
+    def test_who_would_get_it_straight_back_waits_and_the_others_get_theirs(self):
+        routes = "[routes from strip_attachments]\nback.example = strip_attachments\n* = maildir\n"
+        with Site(conf("strip_attachments", self.OPTIONS, routes)
+                  .replace("* = maildir", "back.example = strip_attachments\n* = maildir", 1)) as site:
+            site.start()
+            site.submit(message("ann@back.example", "bob@strip_attachments.example"))
+            self.deferred(site, "strip_attachments")
+            self.reason(site, "ann@back.example: the routes lead back to this channel")
+            wait_for("the other's", lambda: site.mailbox("bob@strip_attachments.example"))
+
+
 class Options(Channels):
     def test_a_wrong_option_is_named_and_mail_waits(self):
         for name, options, text in (
                 ("batch_smtp", "option.FILE = batch", "option FILE: .batch. must be an absolute path"),
                 ("transform", "", "option find"),
+                ("strip_attachments", "", "option BAD_TYPES or BAD_NAMES must say"),
                 ("http_post", "option.url = ftp://x", "option url: .ftp://x. must begin with http"),
                 ("http_post", "option.url = http://x\noption.timeout = 1m", "option timeout: .1m. must be a whole number"),
                 ("sms_gateway", "", "option SPOOL must be an absolute path")):

@@ -271,6 +271,9 @@ void context::account(queue::time_point now, const error* trouble) {
     e.code = is_final(d)     ? accounting::action::dequeued
              : wants_hold(d) ? accounting::action::rejected
                              : accounting::action::deferred;
+    constexpr auto reports = notify_flags::delay | notify_flags::failure | notify_flags::success;
+    if (e.code == accounting::action::rejected && !has(recipients_[i].notify, reports))
+      e.code = accounting::action::unreported;  // NOTIFY=NEVER
     e.disposition = names[static_cast<std::size_t>(d)];
     e.original = recipients_[i].original;
     e.to = recipients_[i].address;

@@ -2,6 +2,8 @@
 // accounting log of all of it (Developer's Reference ch. 3; docs/aliases.md, docs/accounting.md).
 #include "sdk_fixture.hpp"
 
+#include <mta/enqueue.hpp>
+
 #include <boost/json.hpp>
 
 #include <filesystem>
@@ -195,6 +197,19 @@ BOOST_AUTO_TEST_CASE(the_trace_names_the_source_channel_the_host_an_id_and_the_t
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_program_that_knows_more_of_the_path_says_so) {
+  test::running_site s;
+  auto m = mta::submission::start(
+               "ann@example.org",
+               {.channel = "x", .received_from = "client.example ([192.0.2.1])\n", .protocol = "ESMTPS"})
+               .value();
+  BOOST_REQUIRE(m.add("bob@example.org"));
+  BOOST_REQUIRE(m.write("Subject: x\n\ny\n"));
+  BOOST_REQUIRE(m.finish());
+  BOOST_TEST(arrived().starts_with(
+      "Received: from client.example ([192.0.2.1]) \n\tby mta.example (jobctl) with ESMTPS id "));
+}
+
 BOOST_AUTO_TEST_CASE(originated_8bit_text_is_labelled_and_what_is_passed_on_is_not) {
   const std::string content = "Subject: x\n\ngr\xC3\xBC\xC3\x9F\n";
   const std::string originated = arrived(MTA_TO, content), passed_on = arrived(MTA_ENV_TO, content);
@@ -301,6 +316,17 @@ BOOST_AUTO_TEST_CASE(a_recipient_that_fails_for_good_is_a_rejection) {
     BOOST_TEST(text(all[1], "code") == "R");
     BOOST_TEST(text(all[1], "reason") == "no such user");
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_failure_that_the_sender_does_not_want_to_know_of_is_recorded_as_such) {
+  live_site s;
+  submit({"a@example.org"}, MTA_ENV_TO, MTA_NOTIFY_FLAGS, MTA_NOTIFY_CONTENT_HEADER);  // NOTIFY=NEVER
+  BOOST_TEST(test::dequeue([&](void**, mta_dq_t* dq, std::string_view) {
+               (void)test::all_recipients(dq);
+               return mtaDequeueMessageFinish(dq, MTA_DISP, static_cast<size_t>(MTA_DISP_FAILED), 0);
+             }) == MTA_OK);
+  mtaDone();
+  BOOST_TEST(text(s.accounts().at(1), "code") == "K");
 }
 
 BOOST_AUTO_TEST_CASE(a_refused_recipient_is_recorded_for_the_source_channel) {

@@ -451,6 +451,11 @@ MTASDK_EXPORT int mtaDebug(int item_code, ...);
 MTASDK_EXPORT void mtaLog(const char* fmt, ...) MTASDK_PRINTF(1, 2);
 MTASDK_EXPORT void mtaLogv(const char* fmt, va_list ap) MTASDK_PRINTF(1, 0);
 
+/* Closes the accounting log (mail.log_current, mail.log.json) if this process has it open; it is opened again
+   when there is something to record. It is not the file that mtaLog() writes to. */
+MTASDK_EXPORT void mtaAccountingLogClose(void);
+#define mtaAccountingClose mtaAccountingLogClose /* a misprint of the manual */
+
 /* --- Miscellaneous
  * -------------------------------------------------------------------------------------------- */
 

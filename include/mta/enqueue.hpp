@@ -28,8 +28,9 @@ namespace mta {
 
 /// Where a recipient appears. Once one is named in the header, the message is taken to originate here: what
 /// the header lacks is added (From:, To:, Cc:, Date:, Message-ID:), and if it names recipients of its own,
-/// resent fields are put before it. Blind copies are not named. A message whose recipients are all in the
-/// envelope only is left as it is, but for a Received: line.
+/// resent fields are put before it. Blind copies are named in no copy, neither those given here nor those of
+/// a Bcc: line that the program writes, which is taken out; 8-bit text without MIME labels is labelled. A
+/// message whose recipients are all in the envelope only is left as it is, but for a Received: line.
 enum class recipient_role : std::uint8_t {
   envelope,  ///< envelope only: transferred and re-enqueued mail
   to,        ///< envelope, and the To: line that is then made
@@ -37,7 +38,7 @@ enum class recipient_role : std::uint8_t {
   bcc,
   header_to,  ///< the To: line only
   header_cc,
-  header_bcc,
+  header_bcc,  ///< nowhere: a blind copy has no place in any header
 };
 
 struct submission_options {
@@ -52,6 +53,13 @@ struct submission_options {
   std::chrono::sys_time<std::chrono::milliseconds> not_before{};  ///< epoch: at once
   std::uint64_t fragment_blocks = 0, fragment_lines = 0;          ///< 0: no limit
   bool sort_recipients = true;
+  /// Local recipients that are aliases (docs/aliases.md) are replaced by what they stand for. Those that are
+  /// copied from a message in hand have been, and stay as they are.
+  bool expand_aliases = true;
+  /// Recipients beyond so many are left to the channel "reprocess", if the site has one; nullopt: no limit.
+  std::optional<std::uint32_t> expand_limit{};
+  std::string_view received_from{};  ///< behind "from" of the Received: line; empty: the source channel
+  std::string_view protocol{};       ///< behind "with", such as "ESMTPS"; empty: "local"
 };
 
 struct recipient_options {
@@ -82,7 +90,8 @@ class MTA_API submission {
   ~submission();
 
   /// Adds a recipient, before the first write. Errors: errc::rejected (no route, or no address: the context
-  /// says why; others may still be added), errc::out_of_range.
+  /// says why; others may still be added), errc::out_of_range, errc::try_later (something is wrong with the
+  /// site's aliases).
   result<> add(std::string_view address, const recipient_options& = {});
   /// Adds bytes of header or body; lines end in LF or CRLF, and pieces may begin and end anywhere.
   result<> write(std::string_view bytes);

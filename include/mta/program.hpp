@@ -48,6 +48,10 @@ MTA_API std::string unique_string();
 /// The root directory of the site, absolute.
 MTA_API result<std::string> site_root();
 
+/// Closes the site's accounting log (docs/accounting.md) if this process has it open; it is opened again when
+/// there is something to record. For programs that are about to idle for long; log rotation does not need it.
+MTA_API void close_accounting_log() noexcept;
+
 /// Asks every dequeue() of this process to end: no new message is begun, sleeps are cut short, messages in
 /// hand are finished. The same as SIGTERM and as the job controller's order to stop. May be called from a
 /// signal handler.

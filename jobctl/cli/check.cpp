@@ -1,4 +1,6 @@
-// jobctl check: is the configuration right? Needs no controller.
+// jobctl check: is the configuration right, and the aliases? Needs no controller.
+#include "enqueue/aliases.hpp"
+#include "enqueue/routing.hpp"
 #include "jobctl/cli/site.hpp"
 
 #include <boost/json.hpp>
@@ -33,6 +35,28 @@ void check_programs(const settings& site, load_error& found) {
   }
 }
 
+void check_aliases(const settings& site, load_error& found) {
+  for (std::string& text : mta::enqueue::problems_of_aliases(site))
+    found.problems.push_back({0, "aliases: " + std::move(text)});
+}
+
+// Addresses that mail would be refused for.
+void note_addresses_without_route(const settings& site, std::vector<std::string>& notes) {
+  const auto look_at = [&](const std::string& what, const std::string& address) {
+    if (const auto way = mta::enqueue::route(site, address, {}); !way && notes.size() < 100)
+      notes.push_back(fmt::format("{}: {}", what, way.error().context));
+  };
+  look_at("postmaster", site.postmaster);
+  if (site.aliases.empty()) return;
+  const auto table = mta::enqueue::read_aliases(site.aliases);
+  if (!table || !(*table)->problems().empty()) return;
+  (*table)->for_each_target(
+      [&](int line, std::string_view alias, const std::string& address) {
+        look_at(fmt::format("{}:{}: alias {}", site.aliases, line, alias), address);
+      },
+      site);
+}
+
 std::vector<std::string> notes_about(const settings& site) {
   std::vector<std::string> notes;
   namespace fs = std::filesystem;
@@ -52,6 +76,7 @@ std::vector<std::string> notes_about(const settings& site) {
     if (c.program.empty())
       notes.push_back(fmt::format("channel {} has no program: its messages wait", c.name));
   }
+  note_addresses_without_route(site, notes);
   return notes;
 }
 
@@ -97,6 +122,7 @@ int run(const invocation& in) {
   found.file = site->config_file.empty() ? site->root + " (built-in settings)" : site->config_file;
   found.code = make_error_code(mta::errc::not_configured);
   check_programs(*site, found);
+  check_aliases(*site, found);
   const std::vector<std::string> notes = notes_about(*site);
   if (json)
     print_json(in, &*site, found, notes);
@@ -116,9 +142,9 @@ const command check_command = {
     "[--show | --json] [FILE]",
     "Reads the configuration as the controller would, and prints everything that is wrong with it: file, "
     "line, key and\n"
-    "what was expected. Checks that every channel's program exists and may be run. Nothing is changed; a "
-    "controller\n"
-    "that runs takes the file only when told to ('jobctl reload').",
+    "what was expected. Checks that every channel's program exists and may be run, and the aliases file. "
+    "Nothing is\n"
+    "changed; a controller that runs takes the file only when told to ('jobctl reload').",
     "  jobctl check                          the site of JOBCTL_CONFIG or JOBCTL_ROOT\n"
     "  jobctl check ./new.conf               a file before it is put in place\n"
     "  jobctl check --show | less            all settings, with defaults\n"

@@ -202,7 +202,8 @@ int exit_status_of(std::error_code code) {
   if (code == errc::syntax || code == errc::out_of_range || code == errc::damaged) return data_error;
   if (code == errc::rejected) return no_user;
   if (code == errc::gone) return failure;
-  if (code == errc::busy || code == errc::no_space || code == errc::timed_out || code == errc::cancelled)
+  if (code == errc::busy || code == errc::no_space || code == errc::timed_out || code == errc::cancelled ||
+      code == errc::try_later)
     return temporary_failure;
   if (code == errc::disconnected || code == errc::protocol || code == errc::wrong_version) return unavailable;
   if (code == std::errc::permission_denied || code == std::errc::operation_not_permitted)

@@ -1,4 +1,5 @@
 // jobctl serve: the job controller itself, in the foreground.
+#include "enqueue/aliases.hpp"
 #include "jobctl/admin/api.hpp"
 #include "jobctl/cli/command.hpp"
 #include "jobctl/cli/site.hpp"
@@ -75,6 +76,8 @@ class daemon {
     } catch (const mta::exception& e) {
       return e.why();
     }
+    for (const std::string& problem : mta::enqueue::problems_of_aliases(server_.settings()))
+      log(log_level::error, "aliases: {}; mail for this host is refused for the time being", problem);
     log(log_level::info, "serving {} as process {}", server_.settings().root, ::getpid());
     if (const auto interval = watchdog_interval(); interval.count() > 0) feed_watchdog(interval / 2);
     notify_service_manager("READY=1");

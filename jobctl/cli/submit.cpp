@@ -2,6 +2,7 @@
 // controller.
 //
 // One process per message is its normal use, so its start must stay cheap: no HTTP, no iostreams, no logging.
+#include "base/identity.hpp"
 #include "enqueue/address.hpp"
 #include "enqueue/enqueuer.hpp"
 #include "enqueue/header.hpp"
@@ -54,7 +55,10 @@ void describe(po::options_description& options) {
        "-oi is -i; others are ignored, for callers of sendmail")                                    //
       (",b", po::value<std::string>()->value_name("m"), "-bm is what is done anyway")               //
       (",B", po::value<std::string>()->value_name("TYPE"), "ignored: 7-bit or 8-bit is found out")  //
-      (",F", po::value<std::string>()->value_name("NAME"), "ignored: headers are not added");
+      ("name,F", po::value<std::string>()->value_name("NAME"),
+       "your full name, for a From: line that has to be added")  //
+      ("raw", po::bool_switch(),
+       "change nothing: add no header lines, expand no aliases, label no 8-bit text");
 }
 
 // What was asked for on the command line, checked.
@@ -150,22 +154,30 @@ std::string sender_of(const invocation& in, const mta::config::settings& site) {
   return given == "<>" ? std::string() : given;
 }
 
-std::string without_bcc(std::string_view header) {
-  std::string kept;
-  for (const enqueue::header_field& field : enqueue::header_fields(header)) {
-    std::string name(field.name);
-    for (char& c : name)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    if (name != "bcc" && name != "resent-bcc") kept += field.whole;
-  }
-  return kept;
-}
-
 // The beginning of the message, far enough to have all of its header.
 struct beginning {
   std::string header;
   std::string rest;  // blank line and what was read of the body
 };
+
+// What sendmail does: a Received: line, Date:, Message-ID: and From: where they are missing, no Bcc:.
+void complete(const invocation& in, std::string_view sender, const mta::config::settings& site,
+              beginning& first) {
+  const std::string unique = mta::unique_name(), name = in.text("name");
+  const std::string submitter = fmt::format("from userid {}", ::getuid());
+  enqueue::header_completion with;
+  with.host = site.host;
+  with.sender = sender;
+  with.sender_name = name;
+  with.submitter = submitter;
+  with.id = unique;
+  with.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  with.strip_bcc = true;
+  first.header = enqueue::complete_headers(first.header, with);
+  // The body may have begun with its first line that is no header line.
+  if (!first.rest.empty() && !first.rest.starts_with('\n') && !first.rest.starts_with("\r\n"))
+    first.rest.insert(first.rest.begin(), '\n');
+}
 
 // Error: the system's; errc::out_of_range, a header that does not end.
 mta::result<beginning> read_beginning(message_input& input) {
@@ -240,6 +252,7 @@ int submit(const invocation& in, order o, std::shared_ptr<const mta::config::set
   enqueue::submission_options about;
   about.envelope_id = o.envelope_id;
   about.notify_flags = o.notify_flags;
+  about.expand_aliases = !in.get<bool>("raw");
   auto message = (*queue)->start(o.sender, about);
   if (!message) return in.fail(message.error());
 
@@ -253,12 +266,16 @@ int submit(const invocation& in, order o, std::shared_ptr<const mta::config::set
     o.recipients.insert(o.recipients.end(), found->begin(), found->end());
     if (o.recipients.empty())
       return in.fail(data_error, "-t: the message has no address in To:, Cc: or Bcc:.");
-    first->header = without_bcc(first->header);
+    first->header = enqueue::without_bcc(first->header);
+  }
+  if (first->header.empty() && first->rest.empty())
+    return in.fail(data_error, "the message on standard input is empty; nothing was queued.");
+  if (const bool raw = in.get<bool>("raw"); !raw) {
+    complete(in, message->sender(), *site, *first);
+    message->label_8bit();
   }
   if (const int status = add_recipients(in, *message, o.recipients); status != success) return status;
   if (auto written = write_all(*message, *first, input); !written) return in.fail(written.error());
-  if (message->size() == 0)
-    return in.fail(data_error, "the message on standard input is empty; nothing was queued.");
   const auto queued = message->commit(o.priority, o.not_before);
   if (!queued) return in.fail(queued.error());
   print_accepted(in, *queued);
@@ -281,12 +298,14 @@ const command submit_command = {
     "Put a message from standard input into the queue",
     "[OPTIONS] RECIPIENT... <MESSAGE",
     "Takes a message as sendmail does: header, blank line, body on standard input, lines ending in LF or "
-    "CRLF. It is\n"
-    "queued as it is: no header lines are added, and only Bcc: is removed (with -t). Exit status 0 means "
-    "that it is\n"
-    "on the disk. No controller needs to run; the next one finds the message. When any recipient cannot be "
-    "routed,\n"
-    "nothing is queued and every such recipient is named.",
+    "CRLF.\n"
+    "Date:, Message-ID: and From: are added where they are missing, and a Received: line; Bcc: is removed; "
+    "8-bit text\n"
+    "without MIME labels is labelled; local aliases are expanded. With --raw it is queued as it is. Exit "
+    "status 0 means\n"
+    "that it is on the disk. No controller needs to run; the next one finds the message. When any recipient "
+    "cannot be\n"
+    "routed, nothing is queued and every such recipient is named.",
     "  jobctl submit -f me@here.example you@there.example <message.eml\n"
     "  jobctl submit -t -i <message.eml                     recipients from the header\n"
     "  jobctl submit -f '' --notify never x@y.example <report.eml\n"
@@ -297,7 +316,7 @@ const command submit_command = {
     "  67   a recipient is not an address\n"
     "  68   there is no route for a recipient\n"
     "  74   standard input cannot be read\n"
-    "  75   no space, or an I/O error: nothing was queued, try again later\n"
+    "  75   no space, an I/O error, or a mistake in the aliases: nothing was queued, try again later\n"
     "  77   no permission to write the queue\n"
     "  78   the configuration is wrong",
     describe,

@@ -1,5 +1,6 @@
 #include "jobctl/server/server.hpp"
 
+#include "enqueue/aliases.hpp"
 #include "jobctl/launcher/channel_command.hpp"
 #include "jobctl/launcher/launcher.hpp"
 #include "jobctl/server/limits.hpp"
@@ -368,6 +369,8 @@ struct server::impl {
       report.lines.push_back(
           fmt::format("{}: root is now {}, but a running controller cannot move from {}: restart it",
                       loaded->config_file, loaded->root, settings.root));
+    } else {
+      report.lines = mta::enqueue::problems_of_aliases(*loaded);
     }
     if (!report.lines.empty()) {
       options.reopen_logs(settings);

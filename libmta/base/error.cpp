@@ -21,6 +21,7 @@ class category final : public std::error_category {
       case errc::disconnected: return "no connection to the job controller";
       case errc::timed_out: return "timed out";
       case errc::cancelled: return "cancelled";
+      case errc::try_later: return "not possible at present; try again later";
     }
     return "unknown error";
   }

@@ -30,6 +30,8 @@ std::vector<channel> builtin_channels() {
     channels.push_back(plain_channel(name));
     channels.back().program = {name};
   }
+  channels.push_back(plain_channel("reprocess"));  // for what MTA_EXPAND_LIMIT puts off
+  channels.back().program = {"loopback"};
   return channels;
 }
 

@@ -243,7 +243,8 @@ void reader::apply_site(const section& s) {
   po::options_description known;
   known.add_options()("root", into<absolute_path>(r.root))("host", into<domain_name>(r.host))(
       "postmaster", into<mail_address>(r.postmaster))("builtin", into<yes_or_no>(r.builtin))(
-      "block_size", into<byte_count<1, 1u << 30>>(r.block_size))(
+      "block_size", into<byte_count<1, 1u << 30>>(r.block_size))("aliases", into<absolute_path>(r.aliases))(
+      "accounting", into<accounting_value>(r.accounting))("charset8", into<charset_value>(r.charset8))(
       "stop_timeout", into<duration<0, 3600 * 1000>>(r.controller.stop_timeout))(
       "lease_batch", into<number<1, 4096>>(r.controller.lease_batch))(
       "relaunch_first", into<duration<1, 3600 * 1000, 1>>(r.controller.relaunch_first))(

@@ -81,6 +81,9 @@ std::string to_text(const settings& s) {
   w.key("postmaster", s.postmaster);
   w.yes_no("builtin", false);  // everything that there is follows
   w.key("block_size", s.block_size);
+  if (!s.aliases.empty()) w.key("aliases", s.aliases);
+  w.key("accounting", std::string(to_text(s.accounting)));
+  w.key("charset8", s.charset8);
   w.key("stop_timeout", s.controller.stop_timeout);
   w.key("lease_batch", s.controller.lease_batch);
   w.key("relaunch_first", s.controller.relaunch_first);

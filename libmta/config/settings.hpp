@@ -103,6 +103,9 @@ struct dequeue_settings {
   std::chrono::seconds wait_timeout{1800};  ///< MTA_THREAD_WAIT_TIMEOUT
 };
 
+/// In which forms accounting records are written (docs/accounting.md).
+enum class accounting_form : std::uint8_t { none, text, json, both };
+
 struct settings {
   std::string root;         ///< absolute
   std::string config_file;  ///< absolute path of the file they come from; empty: built-in defaults
@@ -110,6 +113,11 @@ struct settings {
   std::string postmaster;   ///< address, default postmaster@<host>
   bool builtin = true;      ///< built-in channels and routes are present where the file does not replace them
   std::uint32_t block_size = 1024;  ///< mtaBlockSize(), bytes
+  std::string aliases;              ///< absolute path of the aliases file; empty: there are no aliases
+  accounting_form accounting = accounting_form::text;
+  /// What unlabelled 8-bit text is called when it is submitted: a charset's name; "auto": utf-8 if it is
+  /// that, else unknown-8bit; "no": it is not labelled.
+  std::string charset8 = "auto";
   queue_settings queue;
   controller_settings controller;
   dequeue_settings dequeue;

@@ -174,6 +174,36 @@ void read(std::string_view text, log_level_value& into) {
   throw bad_value{"debug, info, warning or error"};
 }
 
+std::string_view to_text(accounting_form form) noexcept {
+  switch (form) {
+    case accounting_form::none: return "no";
+    case accounting_form::text: return "text";
+    case accounting_form::json: return "json";
+    case accounting_form::both: return "both";
+  }
+  return "no";
+}
+
+void read(std::string_view text, accounting_value& into) {
+  for (const auto form :
+       {accounting_form::none, accounting_form::text, accounting_form::json, accounting_form::both})
+    if (equal_ignoring_case(text, to_text(form))) {
+      into.value = form;
+      return;
+    }
+  throw bad_value{"text, json, both or no"};
+}
+
+void read(std::string_view text, charset_value& into) {
+  into.value = lower_case(text);
+  const auto fits = [](char c) {
+    return is_letter(c) || is_digit(c) ||
+           std::string_view("!#$%&'*+-^_`{}~.:").find(c) != std::string_view::npos;
+  };
+  if (text.empty() || text.size() > 40 || !std::all_of(text.begin(), text.end(), fits))
+    throw bad_value{"auto, no, or the name of a charset, such as iso-8859-1"};
+}
+
 void read(std::string_view text, target_value& into) {
   const auto words = split_words(text);
   const bool plain = words.size() == 1;

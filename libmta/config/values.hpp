@@ -66,6 +66,12 @@ struct group_value {
 struct log_level_value {
   std::string value;
 };
+struct accounting_value {
+  accounting_form value{};
+};
+struct charset_value {
+  std::string value;
+};
 struct target_value {
   route_target value;
 };
@@ -85,6 +91,8 @@ void read(std::string_view text, mail_address&);
 void read(std::string_view text, pool_name&);
 void read(std::string_view text, group_value&);
 void read(std::string_view text, log_level_value&);
+void read(std::string_view text, accounting_value&);
+void read(std::string_view text, charset_value&);
 void read(std::string_view text, target_value&);
 template <std::uint64_t Least, std::uint64_t Most>
 void read(std::string_view text, number<Least, Most>& into) {
@@ -111,6 +119,9 @@ void validate(boost::any& out, const std::vector<std::string>& tokens, T*, int) 
   read(tokens.empty() ? std::string_view{} : std::string_view(tokens.front()), value);
   out = std::move(value);
 }
+
+/// The word for it, as read() understands it.
+std::string_view to_text(accounting_form) noexcept;
 
 /// Words of a command as they are written in a file: in double quotes where they need them.
 std::string quote_command(const std::vector<std::string>& words);

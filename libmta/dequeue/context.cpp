@@ -223,8 +223,8 @@ result<> context::defer(std::string_view reason) {
     claimed_.lock->unlock(claimed_.id.slot);
     return {};
   }
-  const std::vector<noted> deferred(noted_.size(), noted{true, disposition::deferred, std::string(reason)});
-  note_history(deferred, now_ms());
+  noted_.assign(noted_.size(), noted{true, disposition::deferred, std::string(reason)});
+  note_history(noted_, now_ms());
   queue::message_state state = claimed_.listed.state;
   if (state.attempts < 0xFFFF) ++state.attempts;
   state.phase = queue::phase::deferred;
@@ -243,8 +243,43 @@ result<> context::write(queue::message_state state, wire::outcome what) {
   outcome_ = {claimed_.id, changed ? what : wire::outcome::deferred,
               !changed || what == wire::outcome::deferred ? next : queue::time_point{}};
   if (outcome_.outcome != wire::outcome::finished) claimed_.lock->unlock(claimed_.id.slot);
+  if (changed) {
+    account(now, nullptr);
+  } else {
+    const error trouble = changed.error();
+    account(now, &trouble);
+  }
   if (!changed) return changed.error();
   return {};
+}
+
+void context::account(queue::time_point now, const error* trouble) {
+  if (accounts_ == nullptr || !channel_.logging || !accounts_->enabled()) return;
+  const std::string why = trouble != nullptr ? trouble->message() : std::string();
+  accounting::entry e;
+  e.source = channel_.name;
+  e.size = entry().content_length;
+  e.from = envelope_.from;
+  e.id = id_;
+  e.envelope_id = envelope_.envelope_id;
+  e.message_id = envelope_.header_id;
+  e.attempt = claimed_.listed.state.attempts + 1u;
+  e.queue_time = now - entry().committed;
+  e.time = now;
+  for (std::size_t i = 0; i < noted_.size(); ++i) {
+    const disposition d = noted_[i].set && trouble == nullptr ? noted_[i].what : disposition::deferred;
+    e.code = is_final(d)     ? accounting::action::dequeued
+             : wants_hold(d) ? accounting::action::rejected
+                             : accounting::action::deferred;
+    constexpr auto reports = notify_flags::delay | notify_flags::failure | notify_flags::success;
+    if (e.code == accounting::action::rejected && !has(recipients_[i].notify, reports))
+      e.code = accounting::action::unreported;  // NOTIFY=NEVER
+    e.disposition = names[static_cast<std::size_t>(d)];
+    e.original = recipients_[i].original;
+    e.to = recipients_[i].address;
+    e.reason = trouble != nullptr ? std::string_view(why) : std::string_view(noted_[i].reason);
+    accounts_->record(e);
+  }
 }
 
 void context::note_history(const std::vector<noted>& all, queue::time_point now) {

@@ -2,6 +2,7 @@
 // Thread safety: one thread at a time. Lifetime: from its claim to the return of the process function.
 #pragma once
 
+#include "accounting/log.hpp"
 #include "config/settings.hpp"
 #include "dequeue/claims.hpp"
 #include "queue/envelope.hpp"
@@ -43,6 +44,8 @@ class context {
   result<> finish();
   result<> defer(std::string_view reason);
   bool finished() const noexcept { return finished_; }
+  /// Where what becomes of each recipient is recorded, if the channel's is. It must outlive the context.
+  void account_in(accounting::log& log) noexcept { accounts_ = &log; }
   const wire::message_result& outcome() const noexcept { return outcome_; }
 
  private:
@@ -55,6 +58,8 @@ class context {
   result<> check_content();
   result<> write(queue::message_state, wire::outcome);
   void note_history(const std::vector<noted>&, queue::time_point now);
+  /// A line for each recipient that was in hand; `trouble`: why all of them are deferred all the same.
+  void account(queue::time_point now, const error* trouble);
 
   claimed claimed_;
   const config::settings& settings_;
@@ -71,6 +76,7 @@ class context {
   std::uint64_t position_ = 0;  // read point of next_line()
   bool finished_ = false;
   bool damaged_ = false;  ///< the content failed its check
+  accounting::log* accounts_ = nullptr;
   wire::message_result outcome_;
 };
 

@@ -40,7 +40,8 @@ engine::engine(std::shared_ptr<const config::settings> settings, const config::c
       limits_(options, settings_->dequeue),
       handler_(std::move(handler)),
       store_(queue::real_file_io(), settings_->queue_root()),
-      claims_(store_, channel.name) {}
+      claims_(store_, channel.name),
+      accounts_(site_accounts(*settings_)) {}
 
 result<> engine::run() {
   wire::session_options o;
@@ -253,6 +254,7 @@ engine::ending engine::process_messages(int thread_id) noexcept {
     }
   }
   handler_->thread_done(state);
+  accounts_->flush();
   return how;
 }
 
@@ -302,6 +304,7 @@ bool engine::next_message(claimed& out) {
       return false;
     }
     if (take_ready(out)) return true;
+    accounts_->flush();  // of the messages that were claimed together
     refill_credit();
     const auto got = session_->take(steady_clock::time_point{});
     if (got) {
@@ -349,6 +352,7 @@ bool engine::process_one(claimed c, void*& state, int thread_id) {
       return true;
     }
     context& in_hand = **opened;
+    in_hand.account_in(*accounts_);
     message m(in_hand);
     std::string why = "not finished";
     try {

@@ -25,6 +25,8 @@ struct shared_site {
   std::mutex mutex;
   std::shared_ptr<const config::settings> settings;
   std::unique_ptr<enqueue::enqueuer> enqueuer;
+  std::shared_ptr<accounting::log> accounts;
+  bool close_accounts_each_time = false;
 };
 shared_site& shared() {
   static shared_site s;
@@ -46,6 +48,14 @@ result<std::shared_ptr<const config::settings>> load_site(shared_site& s) {
   return s.settings;
 }
 
+std::shared_ptr<accounting::log> open_accounts(shared_site& s, const config::settings& site) {
+  if (!s.accounts) {
+    s.accounts = std::make_shared<accounting::log>(accounting::options_for(site));
+    s.accounts->close_after_each_flush(s.close_accounts_each_time);
+  }
+  return s.accounts;
+}
+
 }  // namespace
 
 result<std::shared_ptr<const config::settings>> site() {
@@ -60,17 +70,40 @@ result<enqueue::enqueuer*> site_enqueuer() {
   if (!s.enqueuer) {
     auto settings = load_site(s);
     if (!settings) return settings.error();
-    auto made = enqueue::enqueuer::open(*settings);
+    enqueue::enqueuer_options options;
+    options.accounts = open_accounts(s, **settings);
+    auto made = enqueue::enqueuer::open(*settings, std::move(options));
     if (!made) return made.error();
     s.enqueuer = std::move(*made);
   }
   return s.enqueuer.get();
 }
 
+std::shared_ptr<accounting::log> site_accounts(const config::settings& site) {
+  shared_site& s = shared();
+  const std::scoped_lock guard(s.mutex);
+  return open_accounts(s, site);
+}
+
+void close_accounts() noexcept {
+  shared_site& s = shared();
+  const std::scoped_lock guard(s.mutex);
+  if (s.accounts) s.accounts->close();
+}
+
+void close_accounts_each_time(bool yes) {
+  shared_site& s = shared();
+  const std::scoped_lock guard(s.mutex);
+  s.close_accounts_each_time = yes;
+  if (s.accounts) s.accounts->close_after_each_flush(yes);
+}
+
 void forget_site() {
   shared_site& s = shared();
   const std::scoped_lock guard(s.mutex);
+  s.close_accounts_each_time = false;
   s.enqueuer.reset();
+  s.accounts.reset();
   s.settings.reset();
 }
 
@@ -199,5 +232,7 @@ result<std::string> site_root() {
 }
 
 void request_stop() noexcept { dequeueing::request_stop(); }
+
+void close_accounting_log() noexcept { dequeueing::close_accounts(); }
 
 }  // namespace mta

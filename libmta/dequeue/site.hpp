@@ -2,6 +2,7 @@
 // Thread safety: every function from any thread; request_stop() from a signal handler too.
 #pragma once
 
+#include "accounting/log.hpp"
 #include "config/settings.hpp"
 #include "enqueue/enqueuer.hpp"
 #include "wire/session.hpp"
@@ -16,7 +17,13 @@ namespace mta::dequeueing {
 result<std::shared_ptr<const config::settings>> site();
 /// The process's enqueuer, made on first use.
 result<enqueue::enqueuer*> site_enqueuer();
-/// Lets go of both (mtaDone()). No submission may be open.
+/// The process's accounting log, made on first use for these settings.
+std::shared_ptr<accounting::log> site_accounts(const config::settings&);
+/// Closes its files, if there is one; they are opened again when there is something to record.
+void close_accounts() noexcept;
+/// Whether they are closed after each thing recorded (MTA_INTERACTIVE); until forget_site().
+void close_accounts_each_time(bool);
+/// Lets go of all (mtaDone()). No submission may be open.
 void forget_site();
 
 /// PMDF_CHANNEL. Errors: errc::not_configured, errc::out_of_range.

@@ -28,6 +28,14 @@ std::uint32_t stored(notify_flags flags) {
   return bits != 0 ? bits : static_cast<std::uint32_t>(notify_flags::content_full);
 }
 
+/// What goes into a Received: line: on one line, without control characters.
+std::string trace_text(std::string_view text) {
+  std::string out(text.substr(0, 256));
+  for (char& c : out)
+    if (is_control(c)) c = ' ';
+  return out;
+}
+
 }  // namespace
 
 struct submission::impl {
@@ -41,13 +49,14 @@ struct submission::impl {
   std::uint32_t own_delivery_flags = 0;  // of the message, without those of a message in hand
   queue::priority priority = queue::priority::normal;
   queue::time_point not_before{};
-  std::string source, host;
+  std::string source, host, received_from, protocol;
 
   result<> begin_header() {
     if (header_begun) return {};
     if (envelope == 0) return too_late("write a message that has no recipient yet");
     header_begun = true;
     in_header = originates;
+    if (originates) inner.label_8bit();
     enqueue::header_completion c = completion();
     const std::string unique = unique_name();
     c.id = unique;
@@ -57,7 +66,8 @@ struct submission::impl {
     enqueue::header_completion c;
     c.host = host;
     c.sender = inner.sender();
-    c.received_from = source;
+    c.received_from = received_from.empty() ? source : received_from;
+    c.received_with = protocol;
     c.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     return c;
   }
@@ -92,7 +102,7 @@ struct submission::impl {
     const std::string_view own = split ? split->header : header;  // too long: what is missing so far
     for (const std::string& lines : {destinations(own), enqueue::missing_fields(own, completion())})
       if (auto added = add_lines(lines); !added) return added;
-    if (auto written = inner.write(own); !written) return written;
+    if (auto written = inner.write(enqueue::without_bcc(own)); !written) return written;
     if (split && (split->has_blank_line || !split->body.empty())) {
       if (auto written = inner.write("\n"); !written) return written;
       if (auto written = inner.write(split->body); !written) return written;
@@ -144,6 +154,8 @@ result<submission> submission::start(std::string_view from, const submission_opt
   o.fragment_blocks = options.fragment_blocks;
   o.fragment_lines = options.fragment_lines;
   o.sort_recipients = options.sort_recipients;
+  o.expand_aliases = options.expand_aliases;
+  o.expand_limit = options.expand_limit;
   auto priority = static_cast<queue::priority>(options.priority);
   if (options.like != nullptr) {
     const queue::envelope& like = options.like->internal().envelope();
@@ -164,7 +176,9 @@ result<submission> submission::start(std::string_view from, const submission_opt
                                           .priority = priority,
                                           .not_before = options.not_before,
                                           .source = source,
-                                          .host = (*enqueuer)->settings()->host});
+                                          .host = (*enqueuer)->settings()->host,
+                                          .received_from = trace_text(options.received_from),
+                                          .protocol = trace_text(options.protocol)});
   return submission(std::move(made));
 }
 
@@ -183,6 +197,7 @@ result<> submission::add(std::string_view address, const recipient_options& opti
     o.replaces_delivery_flags = options.replace_delivery_flags;
     if (options.notify) o.notify_flags = stored(*options.notify);
     if (options.like != nullptr) {
+      o.expanded = true;
       if (o.original.empty()) o.original = options.like->original;
       if (options.like->intermediate != options.like->address) o.intermediate = options.like->intermediate;
       if (!options.replace_delivery_flags) {  // those of `like` have been added to its message's, or replaced

@@ -57,7 +57,52 @@ result<> content_buffer::finish() {
     if (const auto done = emit("\r\n"); !done) return done;
   }
   if (!header_read_) read_header();
+  if (!charset_.empty() && (facts_ & queue::facts::eight_bit) != 0)
+    if (const auto labelled = add_labels(); !labelled) return labelled;
   return file_ ? flush_memory() : result<>{};
+}
+
+void content_buffer::note_body(std::string_view piece) noexcept {
+  body_8bit_ = body_8bit_ || has_8bit(piece);
+  body_check_.take(piece);
+}
+
+/// Labels the body if it needs it.
+result<> content_buffer::add_labels() {
+  if (!file_) note_body(std::string_view(memory_).substr(header_end_));
+  if (!body_8bit_) return {};
+  std::string charset = charset_;
+  if (charset == "auto") charset = body_check_.complete() ? "utf-8" : "unknown-8bit";
+  const std::string labels = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=" + charset +
+                             "\r\nContent-Transfer-Encoding: 8bit\r\n";
+  length_ += labels.size();
+  if (file_) return insert_into_file(labels);
+  memory_.insert(header_end_, labels);
+  return {};
+}
+
+/// Into a new file, since the rest has to move. Only text that is larger than `memory_limit_`, 8-bit and not
+/// labelled comes here.
+result<> content_buffer::insert_into_file(std::string_view labels) {
+  if (const auto flushed = flush_memory(); !flushed) return flushed;
+  const std::unique_ptr<queue::file> from = std::move(file_);
+  const std::uint64_t size = std::exchange(in_file_, 0);
+  if (const auto made = spill_to(file_); !made) return made;
+  if (header_end_ == 0) memory_.append(labels);
+  std::string piece;
+  for (std::uint64_t at = 0; at < size;) {
+    // The header first, by itself.
+    const std::uint64_t most = at < header_end_ ? header_end_ - at : size - at;
+    piece.resize(static_cast<std::size_t>(std::min<std::uint64_t>(most, write_size)));
+    const auto got = from->read(at, std::as_writable_bytes(std::span(piece)));
+    if (!got) return got.error();
+    if (*got == 0) return error(errc::damaged, "read back a temporary file that has become shorter");
+    memory_.append(piece, 0, *got);
+    at += *got;
+    if (at == header_end_) memory_.append(labels);
+    if (const auto written = flush_memory(); !written) return written;
+  }
+  return {};
 }
 
 queue::content_source content_buffer::content() const noexcept {
@@ -90,18 +135,25 @@ void content_buffer::note_line_end() noexcept {
 result<> content_buffer::emit(std::string_view piece) {
   memory_.append(piece);
   length_ += piece.size();
+  if (file_ != nullptr && !charset_.empty()) note_body(piece);
   if (file_ == nullptr) return memory_.size() > memory_limit_ ? spill() : result<>{};
   return memory_.size() >= write_size ? flush_memory() : result<>{};
 }
 
 result<> content_buffer::spill() {
   read_header();
+  if (!charset_.empty()) note_body(std::string_view(memory_).substr(header_end_));
+  if (const auto made = spill_to(file_); !made) return made;
+  return flush_memory();
+}
+
+result<> content_buffer::spill_to(std::unique_ptr<queue::file>& file) {
   const std::string path = directory_ + "/.content." + unique_name();
   auto made = io_.open(path, queue::open_mode::create_new);
   if (!made) return made.error();
   if (const auto removed = io_.remove(path); !removed) return removed.error();
-  file_ = std::move(*made);
-  return flush_memory();
+  file = std::move(*made);
+  return {};
 }
 
 result<> content_buffer::flush_memory() {
@@ -121,8 +173,11 @@ void content_buffer::read_header() {
   if (!all.starts_with("\r\n")) {
     const auto blank_line = all.find("\r\n\r\n");
     end = blank_line == all.npos ? all.size() : blank_line + 2;
+    if (blank_line == all.npos) charset_.clear();  // no body, or a header without an end
   }
   const std::string_view header = all.substr(0, end);
+  header_end_ = end;
+  if (!charset_.empty() && has_mime_labels(header)) charset_.clear();
   if ((facts_ & queue::facts::eight_bit) != 0 && has_8bit(header)) facts_ |= queue::facts::non_ascii_header;
   for (const header_field& field : header_fields(header)) {
     if (!equal_ignoring_case(field.name, "message-id")) continue;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/utf8.hpp"
 #include "queue/file_io.hpp"
 #include "queue/writer.hpp"
 
@@ -24,6 +25,10 @@ class content_buffer {
   /// The temporary file is made in `directory` when the content outgrows `memory_limit` bytes.
   content_buffer(queue::file_io&, std::string directory, std::size_t memory_limit = default_memory_limit);
 
+  /// When the body turns out to be 8-bit and the header says nothing about it (has_mime_labels()), labels are
+  /// added at the header's end: text/plain, 8bit, and this charset; "auto": utf-8 if it is, else unknown-8bit
+  /// (RFC 1428); "no": nothing is added. Before the first write.
+  void label_8bit(std::string charset) { charset_ = charset == "no" ? std::string() : std::move(charset); }
   /// Adds bytes; LF and CRLF are line ends, in any mix, pieces may begin and end anywhere, even inside a
   /// CRLF. Errors: the system's, when the temporary file cannot be made or written; the buffer is then of no
   /// further use.
@@ -48,6 +53,10 @@ class content_buffer {
   void note_line_part(std::string_view part) noexcept;
   void note_line_end() noexcept;
   void read_header();
+  void note_body(std::string_view piece) noexcept;
+  result<> add_labels();
+  result<> insert_into_file(std::string_view labels);
+  result<> spill_to(std::unique_ptr<queue::file>&);
   result<> spill();
   result<> flush_memory();
 
@@ -63,6 +72,10 @@ class content_buffer {
   std::uint8_t facts_ = 0;
   bool pending_cr_ = false;  // the last byte written was a CR
   bool header_read_ = false;
+  std::string charset_;         // of label_8bit(); empty: no labels are wanted, or there are some
+  std::size_t header_end_ = 0;  // where labels would go; once the header was read
+  bool body_8bit_ = false;      // once spilled, if labels are wanted
+  utf8_check body_check_;       // likewise
   std::string message_id_;
 };
 

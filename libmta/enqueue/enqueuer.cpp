@@ -55,6 +55,8 @@ enqueuer::enqueuer(std::shared_ptr<const config::settings> site, enqueuer_option
       settings_(std::move(site)),
       writer_(io_, settings_->queue_root(), options_for(*settings_, options_)) {
   if (!options_.announce) options_.announce = announce_to_controller(*settings_);
+  if (!options_.accounts)
+    options_.accounts = std::make_shared<accounting::log>(accounting::options_for(*settings_));
 }
 
 enqueuer::~enqueuer() = default;
@@ -90,7 +92,19 @@ void enqueuer::announce(std::string_view channel, const queue::committed& done) 
   options_.announce(channel, done);
 }
 
+result<std::shared_ptr<const alias_table>> enqueuer::aliases_of(const config::settings& site) {
+  if (site.aliases.empty()) return std::shared_ptr<const alias_table>();
+  std::shared_ptr<aliases> file;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!aliases_ || aliases_->path() != site.aliases) aliases_ = std::make_shared<aliases>(site.aliases);
+    file = aliases_;
+  }
+  return file->current();
+}
+
 void enqueuer::update(std::shared_ptr<const config::settings> site) {
+  options_.accounts->configure(*site);
   const std::lock_guard lock(mutex_);
   settings_ = std::move(site);
 }

@@ -5,8 +5,10 @@
 // Lifetime: the file_io, and the enqueuer itself, must outlive every submission.
 #pragma once
 
+#include "accounting/log.hpp"
 #include "base/error.hpp"
 #include "config/settings.hpp"
+#include "enqueue/aliases.hpp"
 #include "enqueue/submission.hpp"
 #include "queue/file_io.hpp"
 #include "queue/writer.hpp"
@@ -26,7 +28,8 @@ struct enqueuer_options {
   bool one_shot = false;       ///< a program that commits a message or two and exits
   announce_function announce;  ///< empty: tell the site's controller (wire::announcer)
   std::size_t memory_limit =
-      content_buffer::default_memory_limit;  ///< bytes of content kept in memory, per submission
+      content_buffer::default_memory_limit;   ///< bytes of content kept in memory, per submission
+  std::shared_ptr<accounting::log> accounts;  ///< of the process; empty: one of its own
 };
 
 class enqueuer {
@@ -47,6 +50,9 @@ class enqueuer {
   std::shared_ptr<const config::settings> settings() const;
 
   queue::writer& writer() noexcept { return writer_; }
+  accounting::log& accounts() const noexcept { return *options_.accounts; }
+  /// The aliases as their file is now; nullptr: the site has none. Error: errc::try_later.
+  result<std::shared_ptr<const alias_table>> aliases_of(const config::settings&);
   /// Tells whoever is to be told that a record is durable.
   void announce(std::string_view channel, const queue::committed&) const;
 
@@ -57,6 +63,7 @@ class enqueuer {
   enqueuer_options options_;
   mutable std::mutex mutex_;
   std::shared_ptr<const config::settings> settings_;  // under mutex_
+  std::shared_ptr<aliases> aliases_;                  // likewise; those that were asked for last
   queue::writer writer_;
 };
 

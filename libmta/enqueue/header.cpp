@@ -99,7 +99,8 @@ std::vector<header_field> header_fields(std::string_view header) {
 std::string received_line(const header_completion& with) {
   std::string out = "Received: ";
   if (!with.received_from.empty()) out += "from " + std::string(with.received_from) + "\n\t";
-  out += "by " + std::string(with.host) + " (jobctl) with " +
+  out += "by " + std::string(with.host) + " (jobctl" +
+         (with.submitter.empty() ? "" : ", " + std::string(with.submitter)) + ") with " +
          (with.received_with.empty() ? "local" : std::string(with.received_with));
   if (!with.id.empty()) out += " id " + std::string(with.id);
   return out + ";\n\t" + rfc5322_date(with.now) + '\n';
@@ -132,6 +133,20 @@ std::string complete_headers(std::string_view header, const header_completion& w
     if (!field.whole.ends_with('\n')) out += '\n';
   }
   return out + missing_fields(header, with);
+}
+
+std::string without_bcc(std::string_view header) {
+  std::string kept;
+  for (const header_field& field : header_fields(header))
+    if (!is_bcc(field.name)) kept += field.whole;
+  return kept;
+}
+
+bool has_mime_labels(std::string_view header) {
+  for (const header_field& field : header_fields(header))
+    for (const std::string_view name : {"mime-version", "content-type", "content-transfer-encoding"})
+      if (equal_ignoring_case(field.name, name)) return true;
+  return false;
 }
 
 result<std::vector<std::string>> header_recipients(std::string_view header) {

@@ -43,6 +43,7 @@ struct header_completion {
   std::string_view sender_name;    ///< display name for a missing From:; may be empty
   std::string_view received_from;  ///< text behind "from" of the Received: line; empty: left out
   std::string_view received_with;  ///< text behind "with"; empty: "local"
+  std::string_view submitter;      ///< who, in the comment behind "by": "from userid 1000"; may be empty
   std::string_view id;             ///< text behind "id"
   std::chrono::sys_seconds now{};
   bool strip_bcc = false;  ///< remove Bcc: and Resent-Bcc:
@@ -57,6 +58,12 @@ std::string missing_fields(std::string_view header, const header_completion&);
 
 /// A Received: line (RFC 5321 4.4), folded, ending in LF.
 std::string received_line(const header_completion&);
+
+/// The header without its Bcc: and Resent-Bcc: fields.
+std::string without_bcc(std::string_view header);
+
+/// Does the header say what its body is: MIME-Version:, Content-Type: or Content-Transfer-Encoding:?
+bool has_mime_labels(std::string_view header);
 
 /// Recipients of the To:, Cc: and Bcc: lines, or of the Resent- lines if there are any, each once, in order.
 /// Error: errc::syntax naming field and place of the first address that cannot be read (nobody is left out

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <map>
-#include <unordered_set>
+#include <tuple>
 
 namespace mta::enqueue {
 namespace {
@@ -18,16 +18,6 @@ error too_late(std::string_view what) {
 }
 
 bool has_8bit(std::string_view text) { return std::any_of(text.begin(), text.end(), is_8bit); }
-
-/// A text of the envelope: at most 256 bytes, nothing that a person or a protocol line could trip over.
-result<> check_text(std::string_view text, std::string_view what) {
-  if (text.size() > config::max_address)
-    return error(errc::out_of_range, std::string(what) + " \"" + printable(text) + "\" has more than " +
-                                         std::to_string(config::max_address) + " bytes");
-  if (std::any_of(text.begin(), text.end(), is_control))
-    return error(errc::rejected, std::string(what) + " \"" + printable(text) + "\" has a control character");
-  return {};
-}
 
 }  // namespace
 
@@ -56,37 +46,14 @@ submission::impl::impl(enqueuer& e, std::shared_ptr<const config::settings> s, q
   options.envelope_id = envelope_id;
 }
 
-result<routed> submission::add_recipient(std::string_view address, const recipient_options& o) {
-  impl& i = *impl_;
-  if (i.phase != impl::open) return too_late("add recipient " + printable(address) + " after the content");
-  if (const auto fine = check_text(o.original, "original address"); !fine) return fine.error();
-  if (const auto fine = check_text(o.intermediate, "intermediate address"); !fine) return fine.error();
-  auto way = route(*i.site, address, i.source_channel);
-  if (!way) return way.error();
-
-  std::string identity = way->address;
-  for (const std::string_view part : {o.original, o.intermediate}) identity.append(1, '\0').append(part);
-  identity += '\0' + std::to_string(o.delivery_flags) + ' ' + std::to_string(o.notify_flags) +
-              (o.replaces_delivery_flags ? " replace" : "");
-  if (!i.known.insert(std::move(identity)).second) return way;
-
-  queue::recipient r;
-  r.address = way->address;
-  r.original = std::string(o.original);
-  if (o.intermediate != way->address) r.intermediate = std::string(o.intermediate);
-  r.delivery_flags = o.delivery_flags;
-  r.notify_flags = o.notify_flags;
-  r.replaces_delivery_flags = o.replaces_delivery_flags;
-  i.recipients.push_back({*way, std::move(r)});
-  return way;
-}
-
 result<> submission::add_header_line(std::string_view line) {
   impl& i = *impl_;
   if (i.phase != impl::open) return too_late("add a header line after the content");
   i.header_lines.emplace_back(line);
   return {};
 }
+
+void submission::label_8bit() { impl_->content.label_8bit(impl_->site->charset8); }
 
 /// What add_header_line() collected goes first.
 result<> submission::impl::begin_content() {
@@ -116,12 +83,12 @@ result<> submission::impl::keep_failure(result<> outcome) {
 std::vector<submission::impl::record> submission::impl::make_records() {
   // In the order of each group's first recipient.
   std::vector<std::vector<const pending*>> groups;
-  std::map<std::pair<std::string_view, std::string_view>, std::size_t> places;
+  std::map<std::tuple<std::string_view, std::string_view, std::string_view>, std::size_t> places;
   for (const pending& p : recipients) {
     const config::channel* c = site->find_channel(p.way.channel);
     const bool by_host = c != nullptr && c->group == config::grouping::host;
-    const auto key = std::pair<std::string_view, std::string_view>(p.way.channel,
-                                                                   by_host ? p.way.host : std::string_view{});
+    const std::tuple<std::string_view, std::string_view, std::string_view> key(
+        p.way.channel, by_host ? p.way.host : std::string_view{}, p.sender);
     const auto [place, added] = places.try_emplace(key, groups.size());
     if (added) groups.emplace_back();
     groups[place->second].push_back(&p);
@@ -138,7 +105,7 @@ std::vector<submission::impl::record> submission::impl::make_records() {
       record r;
       r.channel = group[first]->way.channel;
       r.host = group[first]->way.host;
-      r.envelope.from = sender;
+      r.envelope.from = group[first]->sender.empty() ? sender : group[first]->sender;
       r.envelope.source_channel = source_channel;
       r.envelope.envelope_id = envelope_id;
       r.envelope.header_id = content.message_id();
@@ -146,7 +113,7 @@ std::vector<submission::impl::record> submission::impl::make_records() {
       r.envelope.notify_flags = options.notify_flags;
       r.envelope.fragment_blocks = options.fragment_blocks;
       r.envelope.fragment_lines = options.fragment_lines;
-      r.non_ascii_address = has_8bit(sender);
+      r.non_ascii_address = has_8bit(r.envelope.from);
       for (std::size_t n = first; n < first + count; ++n) {
         if (group[n]->way.host != r.host) r.host.clear();
         r.non_ascii_address |= has_8bit(group[n]->way.address);
@@ -188,12 +155,17 @@ error submission::impl::undo(std::vector<record>& records, std::size_t committed
   std::string left;
   std::size_t count = 0;
   for (std::size_t n = 0; n < committed; ++n) {
-    if (take_back(records[n])) continue;
+    if (take_back(records[n])) {
+      records[n].queued = false;
+      continue;
+    }
     ++count;
     left += (left.empty() ? "" : ", ") + to_string(records[n].committed.id) + " (channel " +
             records[n].channel + ")";
     owner.announce(records[n].channel, records[n].committed);
   }
+  account_enqueued(records);
+  account_failed(records, why);
   const std::string place = "queue a message for channel " + records[committed].channel + ": ";
   if (count == 0) return {why.code, place + why.context};
   return {
@@ -212,6 +184,7 @@ result<std::vector<accepted>> submission::commit(queue::priority priority, queue
   if (const auto done = i.content.finish(); !done) return done.error();
   if (i.content.empty()) return error(errc::out_of_range, "queue a message without content");
 
+  i.put_off_beyond_limit();
   std::vector<impl::record> records = i.make_records();
   for (std::size_t n = 0; n < records.size(); ++n) {
     impl::record& r = records[n];
@@ -227,8 +200,10 @@ result<std::vector<accepted>> submission::commit(queue::priority priority, queue
     auto done = i.owner.writer().commit(request);
     if (!done) return i.undo(records, n, done.error());
     r.committed = std::move(*done);
+    r.queued = true;
   }
 
+  i.account_enqueued(records);
   std::vector<accepted> out;
   for (const impl::record& r : records) {
     i.owner.announce(r.channel, r.committed);

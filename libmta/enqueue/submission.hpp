@@ -22,6 +22,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,10 @@ struct submission_options {
   std::uint32_t notify_flags = 0;                         ///< for recipients that set none; 0: the default
   std::uint64_t fragment_blocks = 0, fragment_lines = 0;  ///< 0: no limit
   bool sort_recipients = true;                            ///< order each record's recipients by their bytes
+  bool expand_aliases = true;  ///< by the site's aliases file, and postmaster by the configuration
+  /// Recipients beyond so many, after expansion, are left to the channel "reprocess", which enqueues them
+  /// again later; without such a channel they are not. nullopt: no limit.
+  std::optional<std::uint32_t> expand_limit{};
 };
 
 struct recipient_options {
@@ -46,6 +51,7 @@ struct recipient_options {
   std::uint32_t delivery_flags = 0;
   std::uint32_t notify_flags = 0;        ///< 0: those of the message
   bool replaces_delivery_flags = false;  ///< instead of adding to the message's
+  bool expanded = false;                 ///< aliases were expanded before: it is nobody's alias any more
 };
 
 /// One record that commit() made durable.
@@ -67,14 +73,19 @@ class submission {
   const submission_options& options() const noexcept;  ///< its texts live as long as the submission
   std::size_t recipients() const noexcept;             ///< accepted so far
 
-  /// Adds a recipient; an address that is already there, with the same options, is added once. Errors, after
-  /// which others can still be added: errc::rejected (no such route, not an address), errc::out_of_range (a
-  /// text over 256 bytes). std::errc::operation_not_permitted: something was written already.
+  /// Adds a recipient; an address that is already there, with the same options, is added once. An alias adds
+  /// all that it stands for, or nobody; what is returned is the first. Errors, after which others can still
+  /// be added: errc::rejected (no such route, not an address), errc::out_of_range (a text over 256 bytes),
+  /// errc::try_later (something is wrong with the aliases). std::errc::operation_not_permitted: something was
+  /// written already.
   result<routed> add_recipient(std::string_view address, const recipient_options& = {});
 
   /// A line that goes before everything that is written: trace lines. Without its line end; in the order of
   /// the calls. std::errc::operation_not_permitted: something was written already.
   result<> add_header_line(std::string_view line);
+  /// 8-bit text that does not say what it is will be labelled, by `charset8` of the site. Before the first
+  /// write.
+  void label_8bit();
   /// Content, see content_buffer.
   result<> write(std::string_view bytes);
   result<> write_line(std::string_view line);

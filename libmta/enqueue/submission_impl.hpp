@@ -18,6 +18,7 @@ struct submission::impl {
   struct pending {
     routed way;
     queue::recipient recipient;
+    std::string sender;  // instead of the message's: the owner of an alias; empty: the message's
   };
   /// One message record to be.
   struct record {
@@ -25,10 +26,23 @@ struct submission::impl {
     queue::envelope envelope;
     bool non_ascii_address = false;
     queue::committed committed;  // once it is
+    bool queued = false;         // it is, and was not taken back
   };
 
   impl(enqueuer&, std::shared_ptr<const config::settings>, queue::file_io&, std::size_t memory_limit,
        std::string from, const submission_options&);
+
+  /// What the address stands for (recipients.cpp); empty: it is no alias.
+  result<std::vector<expanded_address>> stands_for(std::string_view address);
+  result<routed> add(std::string_view address, const recipient_options&);
+  result<routed> add_expanded(std::string_view alias, const std::vector<expanded_address>&,
+                              const recipient_options&);
+  void enter(const routed&, const recipient_options&, std::string sender);
+  void put_off_beyond_limit();
+  // The accounting log.
+  void account_refused(std::string_view address, const recipient_options&, const error& why);
+  void account_enqueued(const std::vector<record>&);
+  void account_failed(const std::vector<record>&, const error& why);
 
   result<> begin_content();
   result<> keep_failure(result<>);
@@ -45,7 +59,9 @@ struct submission::impl {
   std::string sender, source_channel, envelope_id;
   submission_options options;  // its views point to the strings above
   std::vector<pending> recipients;
-  std::unordered_set<std::string> known;  // address and options of each
+  std::unordered_set<std::string> known;           // address and options of each
+  std::unordered_set<std::string> expanded;        // addresses that aliases stood for
+  std::shared_ptr<const alias_table> alias_names;  // once they were needed
   std::vector<std::string> header_lines;
   content_buffer content;
   std::optional<error> failure;  // of a write: nothing may be committed any more

@@ -38,7 +38,8 @@ struct enqueue_context {
   std::mutex in_use;
   std::optional<mta::submission> submission;
   std::string channel, from, envelope_id, error_text;
-  std::size_t delivery_flags = 0, notify_flags = 0, fragment_blocks = 0, fragment_lines = 0, expand_limit = 0;
+  std::size_t delivery_flags = 0, notify_flags = 0, fragment_blocks = 0, fragment_lines = 0;
+  std::size_t expand_limit = static_cast<std::size_t>(-1) / 2;  // none: the largest signed value
   bool sort = true, expand_aliases = true;
   std::size_t recipients = 0;
   bool written = false;

@@ -96,7 +96,10 @@ int mtaEnqueueStart(mta_nq_t** nq_ctx, const char* env_from, size_t env_from_len
                                               if (i.text.size() > ALFA_SIZE) return MTA_STRTRUERR;
                                               settings.envelope_id = i.text;
                                               break;
-                                            case MTA_EXPAND_LIMIT: settings.expand_limit = i.number; break;
+                                            case MTA_EXPAND_LIMIT:
+                                              settings.expand_limit = i.number;
+                                              o.expand_limit = static_cast<std::uint32_t>(i.number);
+                                              break;
                                             case MTA_FRAGMENT_BLOCKS:
                                               settings.fragment_blocks = i.number;
                                               break;
@@ -138,6 +141,7 @@ int mtaEnqueueStart(mta_nq_t** nq_ctx, const char* env_from, size_t env_from_len
   o.fragment_blocks = settings.fragment_blocks;
   o.fragment_lines = settings.fragment_lines;
   o.sort_recipients = settings.sort;
+  o.expand_aliases = settings.expand_aliases;
   auto begun = mta::submission::start(from, o);
   if (!begun) return status(mta::sdk::status_of(begun.error(), MTA_NO));
   enqueue_context* const c = mta::sdk::enqueue_contexts().acquire();

@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <string>
 
 namespace mta::sdk {
@@ -52,6 +53,7 @@ int status_of(const error& e, int otherwise) noexcept {
       case errc::disconnected:
       case errc::protocol: return MTA_NETWORK;
       case errc::timed_out: return MTA_TIMEDOUT;
+      case errc::try_later: return MTA_AGAIN;
       default: return otherwise;
     }
   }
@@ -99,6 +101,7 @@ using mta::sdk::status;
 extern "C" {
 
 int mtaInit(int item_code, ...) {
+  std::optional<bool> interactive;
   mta::sdk::arguments args;
   va_start(args.list, item_code);
   const int read = mta::sdk::read_items({{MTA_CHANNEL, argument::none},
@@ -115,13 +118,16 @@ int mtaInit(int item_code, ...) {
                                          {MTA_DEBUG_NOMM, argument::none},
                                          {MTA_DEBUG_NOOS, argument::none},
                                          {MTA_DEBUG_NOSDK, argument::none}},
-                                        item_code, args, [](const mta::sdk::item& i) {
+                                        item_code, args, [&](const mta::sdk::item& i) {
+                                          if (i.code == MTA_INTERACTIVE) interactive = true;
+                                          if (i.code == MTA_CHANNEL) interactive = false;
                                           mta::sdk::switch_diagnostics(i);
                                           return MTA_OK;
                                         });
   va_end(args.list);
   if (read != MTA_OK) return status(read);
   if (const auto ready = mta::init(); !ready) return status(mta::sdk::initialisation_status(ready.error()));
+  if (interactive) mta::dequeueing::close_accounts_each_time(*interactive);
   return MTA_OK;
 }
 
@@ -228,6 +234,8 @@ const char* mtaPostmasterAddress(const char** address, size_t* len, int item_cod
   if (len != nullptr) *len = postmaster.size();
   return postmaster.c_str();
 }
+
+void mtaAccountingLogClose(void) { mta::close_accounting_log(); }
 
 size_t mtaBlockSize(void) {
   const auto site = mta::dequeueing::site();

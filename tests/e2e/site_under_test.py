@@ -172,7 +172,7 @@ class Site:
 
     def submit(self, message, check=True):
         """Returns the finished process; with `check`, a refusal is an AssertionError."""
-        return self.jobctl("submit", "-i", "-f", message.sender, "--", *message.recipients, stdin=message.content,
+        return self.jobctl("submit", "--raw", "-i", "-f", message.sender, "--", *message.recipients, stdin=message.content,
                            check=check)
 
     def ls(self, *filters):

@@ -70,7 +70,7 @@ class Channels(unittest.TestCase):
         """What arrives of a message that an intermediate channel has passed on, less HEADER and Received: lines."""
         with site_of(channel, options, f"[routes from {channel}]\n* = maildir\n") as site:
             site.start()
-            site.jobctl("submit", "-i", "-f", "ann@x.example", f"bob@{channel}.example", stdin=HEADER + text)
+            site.jobctl("submit", "--raw", "-i", "-f", "ann@x.example", f"bob@{channel}.example", stdin=HEADER + text)
             site.drain()
             mail, = site.mailbox(f"bob@{channel}.example")
             received = less_received(mail)
@@ -126,7 +126,7 @@ class BatchSmtp(Channels):
         with site_of("batch_smtp", "option.FILE = {root}/batch") as site:
             site.start()
             for notify in ("never", "success,delay", "failure,delay"):
-                site.jobctl("submit", "-f", "", "-V", "a b+c", "-N", notify, "-R", "hdrs", "x@batch_smtp.example",
+                site.jobctl("submit", "--raw", "-f", "", "-V", "a b+c", "-N", notify, "-R", "hdrs", "x@batch_smtp.example",
                             stdin=b"Subject: x\n\n")
             site.drain()
             text = "".join(self.batches(site))
@@ -220,7 +220,7 @@ class Transform(Channels):
     def test_the_envelope_goes_along(self):
         with site_of("transform", self.OPTIONS, "[channel wait]\n[routes from transform]\n* = wait\n") as site:
             site.start()
-            site.jobctl("submit", "-f", "", "-V", "id1", "-N", "never", "b@transform.example", "a@transform.example",
+            site.jobctl("submit", "--raw", "-f", "", "-V", "id1", "-N", "never", "b@transform.example", "a@transform.example",
                         stdin=b"Subject: x\n\ncat\n")
             waiting = wait_for("the new message", lambda: site.ls("--channel", "wait"))
             shown = json.loads(site.jobctl("show", "--json", waiting[0]["id"]).stdout)
@@ -288,7 +288,7 @@ class HttpPost(Channels):
         with self.site(server, more="option.header = Authorization: Bearer 12") as site:
             site.start()
             sent = message("200@http_post.example", "bob@http_post.example", body="x" * 50000 + "\n.\n")
-            site.jobctl("submit", "-i", "-f", sent.sender, "-V", "id1", *sent.recipients, stdin=sent.content)
+            site.jobctl("submit", "--raw", "-i", "-f", sent.sender, "-V", "id1", *sent.recipients, stdin=sent.content)
             site.drain()
             (_, path, headers, body), = server.posts
             self.assertEqual("/in", path)
@@ -395,7 +395,7 @@ class SmsGateway(Channels):
                 (b"Content-Type: text/html\nSubject: s\n\n<p>\n", "\ns")):
             with self.subTest(content), self.site() as site:
                 site.start()
-                site.jobctl("submit", "4930123456@sms_gateway.example", stdin=content)
+                site.jobctl("submit", "--raw", "4930123456@sms_gateway.example", stdin=content)
                 site.drain()
                 self.assertEqual(["To: 4930123456\n" + text], self.spool(site))
 

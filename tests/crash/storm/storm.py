@@ -90,7 +90,7 @@ class Storm:
         self.started += 1
         name = f"s{self.started}"
         recipients = [f"r{i}@{'one' if self.started % 2 else 'two'}.storm" for i in range(self.started % 3 + 1)]
-        process = subprocess.Popen([JOBCTL, "submit", "-i", "-f", "storm@sender.example", "--", *recipients],
+        process = subprocess.Popen([JOBCTL, "submit", "--raw", "-i", "-f", "storm@sender.example", "--", *recipients],
                                    env=self.site.env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE)
         try:

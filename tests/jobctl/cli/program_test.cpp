@@ -146,7 +146,7 @@ BOOST_FIXTURE_TEST_SUITE(program, site)
 
 BOOST_AUTO_TEST_CASE(what_is_submitted_is_listed_shown_and_survives_a_restart) {
   serve();
-  const auto first = run({"submit", "-v", "-f", "me@here.example", "you@there.example"}, message);
+  const auto first = run({"submit", "--raw", "-v", "-f", "me@here.example", "you@there.example"}, message);
   BOOST_TEST(first.status == 0, first.err);
   const std::string id = first.out.substr(0, first.out.find(' '));
   const auto listed = run({"ls", "--json"});

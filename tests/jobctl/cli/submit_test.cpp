@@ -53,6 +53,11 @@ struct site {
     arguments.insert(arguments.begin(), {"submit", "--root", directory.path()});
     return test::run_jobctl(arguments, input);
   }
+  // Without the additions of a submission.
+  test::outcome submit_raw(strings arguments, const std::string& input = simple) {
+    arguments.insert(arguments.begin(), "--raw");
+    return submit(arguments, input);
+  }
   // Everything that is queued, in order of submission.
   std::vector<stored> queued() {
     std::vector<stored> all;
@@ -81,7 +86,8 @@ struct site {
 BOOST_FIXTURE_TEST_SUITE(submit, site)
 
 BOOST_AUTO_TEST_CASE(a_message_is_queued_in_wire_form) {
-  const auto r = submit({"-f", "me@here.example", "you@there.example"}, "Subject: x\n\n.dot\r\nlast \xFF");
+  const auto r =
+      submit_raw({"-f", "me@here.example", "you@there.example"}, "Subject: x\n\n.dot\r\nlast \xFF");
   BOOST_TEST(r.status == 0, r.err);
   BOOST_TEST(r.out == "");
   BOOST_TEST(r.err == "");
@@ -112,29 +118,30 @@ BOOST_AUTO_TEST_CASE(without_a_sender_it_is_the_user_at_this_host) {
 }
 
 BOOST_AUTO_TEST_CASE(callers_of_sendmail_are_understood) {
-  const auto r = submit(
+  const auto r = submit_raw(
       {"-bm", "-oi", "-oem", "-B8BITMIME", "-F", "Some One", "-fme@here.example", "--", "you@there.example"},
       "Subject: x\n\n.\nafter\n");
   BOOST_TEST(r.status == 0, r.err);
   BOOST_TEST(only().content == "Subject: x\r\n\r\n.\r\nafter\r\n");
-  const auto mode = submit({"-bs", "you@there.example"});
+  const auto mode = submit_raw({"-bs", "you@there.example"});
   BOOST_TEST(mode.status == 64);
   BOOST_TEST(contains(mode.err, "-bs"));
 }
 
 BOOST_AUTO_TEST_CASE(a_single_dot_ends_the_message_unless_dots_are_ignored) {
-  BOOST_TEST(submit({"-f", "", "a@there.example"}, "S: x\n\nbefore\n.\nafter\n").status == 0);
+  BOOST_TEST(submit_raw({"-f", "", "a@there.example"}, "S: x\n\nbefore\n.\nafter\n").status == 0);
   BOOST_TEST(only().content == "S: x\r\n\r\nbefore\r\n");
   site other;
-  BOOST_TEST(other.submit({"-i", "-f", "", "a@there.example"}, "S: x\n\nbefore\n.\nafter\n").status == 0);
+  BOOST_TEST(other.submit_raw({"-i", "-f", "", "a@there.example"}, "S: x\n\nbefore\n.\nafter\n").status == 0);
   BOOST_TEST(other.only().content == "S: x\r\n\r\nbefore\r\n.\r\nafter\r\n");
 }
 
 BOOST_AUTO_TEST_CASE(with_t_recipients_come_from_the_header_and_bcc_is_removed) {
-  const auto r = submit({"-t", "-f", "", "extra@there.example"},
-                        "To: A <a@there.example>,\n\t\"B, the second\" <b@there.example>\n"
-                        "Subject: x\nBcc: hidden@there.example,\n hidden2@there.example\nCC: a@there.example "
-                        "(again)\n\nBcc: body\n");
+  const auto r =
+      submit_raw({"-t", "-f", "", "extra@there.example"},
+                 "To: A <a@there.example>,\n\t\"B, the second\" <b@there.example>\n"
+                 "Subject: x\nBcc: hidden@there.example,\n hidden2@there.example\nCC: a@there.example "
+                 "(again)\n\nBcc: body\n");
   BOOST_TEST(r.status == 0, r.err);
   const stored m = only();
   auto recipients = m.recipients();
@@ -147,10 +154,9 @@ BOOST_AUTO_TEST_CASE(with_t_recipients_come_from_the_header_and_bcc_is_removed) 
              "Subject: x\r\nCC: a@there.example (again)\r\n\r\nBcc: body\r\n");
 }
 
-BOOST_AUTO_TEST_CASE(without_t_the_header_is_left_alone) {
-  BOOST_TEST(
-      submit({"-f", "", "a@there.example"}, "To: not an address\nBcc: b@there.example\n\nbody\n").status ==
-      0);
+BOOST_AUTO_TEST_CASE(without_t_a_raw_header_is_left_alone) {
+  BOOST_TEST(submit_raw({"-f", "", "a@there.example"}, "To: not an address\nBcc: b@there.example\n\nbody\n")
+                 .status == 0);
   BOOST_TEST(only().content == "To: not an address\r\nBcc: b@there.example\r\n\r\nbody\r\n");
 }
 
@@ -158,7 +164,7 @@ BOOST_AUTO_TEST_CASE(a_message_without_header_or_body_is_kept_as_it_is) {
   for (const std::string text :
        {"just text\nmore\n", "\nonly body\n", "Subject: no body\n", "Subject: x\nno header line\n"}) {
     site fresh;
-    const auto r = fresh.submit({"-f", "", "a@there.example"}, text);
+    const auto r = fresh.submit_raw({"-f", "", "a@there.example"}, text);
     BOOST_TEST(r.status == 0, r.err);
     std::string lf = fresh.only().content;
     std::erase(lf, '\r');
@@ -167,8 +173,8 @@ BOOST_AUTO_TEST_CASE(a_message_without_header_or_body_is_kept_as_it_is) {
 }
 
 BOOST_AUTO_TEST_CASE(the_from_line_of_a_mailbox_file_is_dropped) {
-  BOOST_TEST(submit({"-f", "", "a@there.example"},
-                    "From me@here Sat Nov 21 12:00:00 2026\nSubject: x\n\nFrom here\n")
+  BOOST_TEST(submit_raw({"-f", "", "a@there.example"},
+                        "From me@here Sat Nov 21 12:00:00 2026\nSubject: x\n\nFrom here\n")
                  .status == 0);
   BOOST_TEST(only().content == "Subject: x\r\n\r\nFrom here\r\n");
 }
@@ -180,7 +186,7 @@ BOOST_AUTO_TEST_CASE(large_messages_arrive_whole) {
     text += line + "\n";
     wire += line + "\r\n";
   }
-  const auto r = submit({"-f", "", "a@there.example"}, text);
+  const auto r = submit_raw({"-f", "", "a@there.example"}, text);
   BOOST_TEST(r.status == 0, r.err);
   BOOST_TEST((only().content == wire));
 }
@@ -291,6 +297,100 @@ BOOST_AUTO_TEST_CASE(below_the_reserve_it_is_to_be_tried_later) {
   BOOST_TEST(r.status == 75, r.err);
   BOOST_TEST(contains(r.err, "reserve"));
   BOOST_TEST(queued().empty());
+}
+
+// --- what is added
+
+namespace {
+
+std::string header_of(const stored& m) { return m.content.substr(0, m.content.find("\r\n\r\n") + 2); }
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t n = 0;
+  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_header_gets_what_it_lacks) {
+  const auto r =
+      submit({"-F", "Some One", "-f", "me@here.example", "a@there.example"}, "Subject: x\n\nbody\n");
+  BOOST_TEST(r.status == 0, r.err);
+  const stored m = only();
+  const std::string header = header_of(m);
+  BOOST_TEST(header.starts_with("Received: by here.example (jobctl, from userid "), header);
+  BOOST_TEST(contains(header, " with local id "));
+  BOOST_TEST(contains(header, "\r\nSubject: x\r\nDate: "));
+  BOOST_TEST(contains(header, "\r\nFrom: Some One <me@here.example>\r\n"));
+  BOOST_TEST(contains(header, "\r\nMessage-ID: " + m.envelope.header_id + "\r\n"));
+  BOOST_TEST(m.envelope.header_id.ends_with("@here.example>"));
+  BOOST_TEST(m.content.ends_with("\r\n\r\nbody\r\n"));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_header_has_is_kept) {
+  const std::string header = "From: x@y.example\nDATE: long ago\nmessage-id: <1@y>\nSubject: x\n";
+  BOOST_TEST(submit({"-f", "", "a@there.example"}, header + "\nbody\n").status == 0);
+  std::string content = only().content;
+  std::erase(content, '\r');
+  const auto end_of_trace = content.find("From: x");
+  BOOST_TEST(content.substr(end_of_trace) == header + "\nbody\n");
+  BOOST_TEST(count(content.substr(0, end_of_trace), "\n") == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(blind_copies_are_never_named) {
+  const std::string text = "To: a@there.example\nBcc: b@there.example,\n c@there.example\n\nbody\n";
+  for (const strings& arguments : {strings{"-f", "", "a@there.example"}, strings{"-t", "-f", ""}}) {
+    site fresh;
+    BOOST_TEST(fresh.submit(arguments, text).status == 0);
+    const stored m = fresh.only();
+    BOOST_TEST(!contains(m.content, "cc:"), m.content);
+    BOOST_TEST(!contains(m.content, "b@there"));
+    BOOST_TEST(!contains(m.content, "c@there"));
+    BOOST_TEST(m.recipients().size() == (arguments[0] == "-t" ? 3u : 1u));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(text_without_a_header_gets_one_and_stays_text) {
+  for (const std::string text : {"just text\nmore\n", "\njust text\nmore\n"}) {
+    site fresh;
+    BOOST_TEST(fresh.submit({"-f", "", "a@there.example"}, text).status == 0);
+    const stored m = fresh.only();
+    BOOST_TEST(m.content.ends_with("\r\n\r\njust text\r\nmore\r\n"), m.content);
+    BOOST_TEST(count(header_of(m), "From: MAILER-DAEMON@here.example\r\n") == 1u);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(text_with_8_bits_is_labelled_unless_it_is_already_or_it_is_raw) {
+  BOOST_TEST(submit({"-f", "", "a@there.example"}, "Subject: x\n\ngr\xC3\xBC\xC3\x9F\n").status == 0);
+  BOOST_TEST(contains(header_of(only()), "Content-Type: text/plain; charset=utf-8\r\n"));
+  site labelled, raw;
+  const std::string own = "Content-Type: text/x; charset=koi8-r\n\n\xC0\n";
+  BOOST_TEST(labelled.submit({"-f", "", "a@there.example"}, own).status == 0);
+  BOOST_TEST(contains(header_of(labelled.only()), "koi8-r"));
+  BOOST_TEST(!contains(labelled.only().content, "MIME-Version"));
+  BOOST_TEST(raw.submit_raw({"-f", "", "a@there.example"}, "S: x\n\n\xC0\n").status == 0);
+  BOOST_TEST(raw.only().content == "S: x\r\n\r\n\xC0\r\n");
+}
+
+BOOST_AUTO_TEST_CASE(local_aliases_are_expanded_unless_it_is_raw) {
+  std::ofstream(directory.path() + "/jobctl.conf", std::ios::app)
+      << "here.example = mail\n[queue]\nreserve = 0\n";
+  const auto with_aliases = [&] {
+    std::ifstream in(directory.path() + "/jobctl.conf");
+    std::string conf((std::istreambuf_iterator<char>(in)), {});
+    conf.insert(conf.find("host ="), "aliases = " + directory.path() + "/aliases\n");
+    return conf;
+  }();
+  std::ofstream(directory.path() + "/jobctl.conf") << with_aliases;
+  const auto missing = submit({"-f", "", "staff"});
+  BOOST_TEST(missing.status == 75, missing.err);
+  BOOST_TEST(contains(missing.err, "aliases: No such file"), missing.err);
+  BOOST_TEST(queued().empty());
+  std::ofstream(directory.path() + "/aliases") << "staff: a@there.example, b@there.example\n";
+  BOOST_TEST(submit({"-f", "", "staff"}).status == 0);
+  BOOST_TEST(only().recipients().size() == 2u);
+  BOOST_TEST(submit_raw({"-f", "", "staff"}).status == 0);
+  BOOST_TEST(queued().back().recipients() == strings{"staff@here.example"}, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -80,7 +80,22 @@ BOOST_AUTO_TEST_CASE(a_site_without_a_file_is_complete) {
     BOOST_TEST(c->pool == "DEFAULT");
     BOOST_TEST(c->host == s.host);
   }
+  BOOST_TEST(s.find_channel("reprocess")->program.at(0) == "loopback");
   BOOST_TEST(s.find_channel("tcp") == nullptr);
+  BOOST_TEST(s.aliases == "");
+  BOOST_TEST((s.accounting == accounting_form::text));
+  BOOST_TEST(s.charset8 == "auto");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_added_at_submission_can_be_set) {
+  const settings s =
+      good("[jobctl]\naliases = /etc/mail/aliases\naccounting = Both\ncharset8 = ISO-8859-1\n");
+  BOOST_TEST(s.aliases == "/etc/mail/aliases");
+  BOOST_TEST((s.accounting == accounting_form::both));
+  BOOST_TEST(s.charset8 == "iso-8859-1");
+  BOOST_TEST(to_text(good(to_text(s))) == to_text(s));
+  BOOST_TEST((good("[jobctl]\naccounting = no\n").accounting == accounting_form::none));
+  BOOST_TEST((good("[jobctl]\naccounting = json\n").accounting == accounting_form::json));
 }
 
 BOOST_AUTO_TEST_CASE(built_in_retries_follow_the_documented_schedule) {
@@ -236,7 +251,7 @@ BOOST_AUTO_TEST_CASE(a_section_named_like_a_built_in_channel_changes_only_what_i
   BOOST_REQUIRE(s.find_channel("maildir")->program.size() == 1u);
   BOOST_TEST(s.find_channel("maildir")->program[0] == "maildir");
   BOOST_TEST(s.find_channel("maildir")->options.size() == 1u);
-  BOOST_TEST(s.channels.size() == 4u);
+  BOOST_TEST(s.channels.size() == 5u);
 }
 
 BOOST_AUTO_TEST_CASE(without_built_in_parts_there_is_only_what_the_file_says) {
@@ -410,6 +425,13 @@ BOOST_AUTO_TEST_CASE(each_mistake_is_named_with_file_line_key_and_what_was_expec
        "found \"soon\""},
       {"[jobctl]\nrelaunch_last = 5ms\n",
        "site.conf:1: [jobctl] relaunch_last: expected no less than relaunch_first"},
+      {"[jobctl]\naliases = etc/aliases\n",
+       "site.conf:2: [jobctl] aliases: expected an absolute path, found \"etc/aliases\""},
+      {"[jobctl]\naccounting = xml\n",
+       "site.conf:2: [jobctl] accounting: expected text, json, both or no, found \"xml\""},
+      {"[jobctl]\ncharset8 = utf 8\n",
+       "site.conf:2: [jobctl] charset8: expected auto, no, or the name of a charset, such as iso-8859-1, "
+       "found \"utf 8\""},
       {"[jobctl]\nlog_level = loud\n",
        "site.conf:2: [jobctl] log_level: expected debug, info, warning or error, found \"loud\""},
       {"[queue]\nreserve = 5% 6%\n",

@@ -163,4 +163,65 @@ BOOST_AUTO_TEST_CASE(failures_of_the_temporary_file_are_errors_of_the_write) {
   }
 }
 
+// --- labels of 8-bit text
+
+struct labelling : fixture {
+  std::string labelled(const std::string& text, const std::string& charset = "auto",
+                       std::size_t limit = 4096) {
+    content_buffer b = make(limit);
+    b.label_8bit(charset);
+    for (std::size_t at = 0; at < text.size(); at += 1000) BOOST_REQUIRE(b.write(text.substr(at, 1000)));
+    BOOST_REQUIRE(b.finish());
+    BOOST_TEST(b.length() == text_of(b).size());
+    BOOST_TEST(b.content().length == b.length());
+    return text_of(b);
+  }
+  static std::string labels(const std::string& charset) {
+    return "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=" + charset +
+           "\r\nContent-Transfer-Encoding: 8bit\r\n";
+  }
+};
+
+BOOST_FIXTURE_TEST_CASE(text_in_utf8_is_called_that_and_other_8bit_text_unknown, labelling) {
+  BOOST_TEST(labelled("Subject: x\n\ngr\xC3\xBC\xC3\x9F\n") ==
+             "Subject: x\r\n" + labels("utf-8") + "\r\ngr\xC3\xBC\xC3\x9F\r\n");
+  BOOST_TEST(labelled("Subject: x\n\ngr\xFC\xDF\n") ==
+             "Subject: x\r\n" + labels("unknown-8bit") + "\r\ngr\xFC\xDF\r\n");
+  BOOST_TEST(labelled("\n\xE2\x82\xAC") == labels("utf-8") + "\r\n\xE2\x82\xAC\r\n");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_charset_can_be_given_and_labelling_switched_off, labelling) {
+  const std::string text = "Subject: x\n\ngr\xC3\xBC\xC3\x9F\n";
+  BOOST_TEST(labelled(text, "iso-8859-15").find("charset=iso-8859-15\r\n") != std::string::npos);
+  BOOST_TEST(labelled(text, "no") == wire(text));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_needs_no_label_or_has_one_is_not_touched, labelling) {
+  for (const std::string text :
+       {"Subject: x\n\nplain\n", "Subject: gr\xC3\xBC\xC3\x9F\n\nplain\n", "Subject: gr\xC3\xBC\xC3\x9F\n",
+        "mime-version: 1.0\n\n\xFC\n", "CONTENT-TYPE: text/plain\n\n\xFC\n",
+        "Content-Transfer-Encoding: 8bit\n\n\xFC\n", "", "\n"})
+    BOOST_TEST(labelled(text) == wire(text), text);
+}
+
+BOOST_FIXTURE_TEST_CASE(text_that_is_in_a_file_is_labelled_too_wherever_its_first_8bit_byte_is, labelling) {
+  for (const std::string header : {"Subject: x\n", ""})
+    for (const std::size_t place : {std::size_t{100}, std::size_t{5'000}, std::size_t{600'000}}) {
+      std::string body;
+      while (body.size() < 700'000) body += "a line of some length that is said again and again\n";
+      body.insert(place, "\xE2\x82\xAC");
+      std::string expected = wire(header + "\n" + body);
+      expected.insert(header.empty() ? 0 : header.size() + 1, labels("utf-8"));
+      BOOST_TEST((labelled(header + "\n" + body) == expected), "8-bit at " << place);
+    }
+  BOOST_TEST(std::filesystem::is_empty(directory.path()));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_header_that_outgrows_memory_is_left_alone, labelling) {
+  std::string header;
+  while (header.size() < 10'000) header += "X-Line: x\n";
+  const std::string text = header + "\n\xFC\n";
+  BOOST_TEST((labelled(text) == wire(text)));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -141,6 +141,31 @@ BOOST_AUTO_TEST_CASE(the_received_line_says_from_and_with_when_known) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_AUTO_TEST_SUITE(parts_of_a_header)
+
+BOOST_AUTO_TEST_CASE(who_submitted_is_told_in_the_trace) {
+  auto with = completion();
+  with.received_from = "tcp_in";
+  with.received_with = "ESMTPS";
+  with.submitter = "from userid 7";
+  BOOST_TEST(received_line(with) ==
+             "Received: from tcp_in\n\tby mail.example.org (jobctl, from userid 7) with ESMTPS id ID42;\n\t" +
+                 mta::rfc5322_date(moment) + "\n");
+}
+
+BOOST_AUTO_TEST_CASE(blind_copies_are_taken_out_with_their_folds) {
+  BOOST_TEST(without_bcc("A: 1\nBCC: x@y,\n z@y\nResent-Bcc : w@y\nX-Bcc: stays\nbcc:\n") ==
+             "A: 1\nX-Bcc: stays\n");
+}
+
+BOOST_AUTO_TEST_CASE(any_of_three_fields_is_a_label) {
+  BOOST_TEST(!has_mime_labels("Subject: MIME-Version: 1.0\n Content-Type: x\n"));
+  for (const char* const name : {"mime-version", "CONTENT-TYPE", "Content-transfer-encoding"})
+    BOOST_TEST(has_mime_labels("A: 1\n" + std::string(name) + ": x\n"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 BOOST_AUTO_TEST_SUITE(recipients_in_the_header)
 
 BOOST_AUTO_TEST_CASE(those_of_to_cc_and_bcc_once_each_in_order) {

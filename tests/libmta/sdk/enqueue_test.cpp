@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(defaults_are_those_of_the_book) {
   BOOST_TEST(number(nq, MTA_DELIVERY_FLAGS) == 0u);
   BOOST_TEST(text(nq, MTA_ENV_FROM) == "ann@example.org");
   BOOST_TEST(text(nq, MTA_ENV_ID) == "");
-  BOOST_TEST(number(nq, MTA_EXPAND_LIMIT) == 0u);
+  BOOST_TEST(number(nq, MTA_EXPAND_LIMIT) == static_cast<size_t>(-1) / 2);
   BOOST_TEST(number(nq, MTA_FRAGMENT_BLOCKS) == 0u);
   BOOST_TEST(number(nq, MTA_FRAGMENT_LINES) == 0u);
   BOOST_TEST(number(nq, MTA_NOTIFY_FLAGS) == size_t{MTA_NOTIFY_DEFAULT});

@@ -1,9 +1,14 @@
 #include "jobctl/server/site.hpp"
 
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <csignal>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -21,12 +26,31 @@ mta::result<> make_directory(const std::string& path) {
   return mta::os_error("make directory " + path, number);
 }
 
-std::string holder(int descriptor) {
+/// The process that noted itself in the lock file; 0: none.
+pid_t holder(int descriptor) {
   char text[32];
   const ssize_t n = ::pread(descriptor, text, sizeof text, 0);
-  std::string pid(text, n > 0 ? static_cast<std::size_t>(n) : 0);
-  while (!pid.empty() && (pid.back() < '0' || pid.back() > '9')) pid.pop_back();
-  return pid.empty() ? "another process" : "process " + pid;
+  pid_t pid = 0;
+  std::from_chars(text, text + std::max<ssize_t>(n, 0), pid);
+  return pid;
+}
+
+bool is_running(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
+
+/// Takes the lock. A controller that was killed while it launched a program leaves the lock with the child
+/// until that has become the program, a moment later: so for a holder that is gone, some time. Else the error
+/// is EWOULDBLOCK.
+int take_lock(int descriptor) {
+  constexpr auto patience = std::chrono::seconds(5), step = std::chrono::milliseconds(5);
+  const auto late = std::chrono::steady_clock::now() + patience;
+  while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    const int failure = errno;
+    const pid_t who = holder(descriptor);
+    if (failure != EWOULDBLOCK || who == 0 || is_running(who) || std::chrono::steady_clock::now() > late)
+      return failure;
+    std::this_thread::sleep_for(step);
+  }
+  return 0;
 }
 
 }  // namespace
@@ -57,11 +81,13 @@ mta::result<site_lock> site_lock::take(const mta::config::settings& s) {
   const auto path = s.lock_file();
   site_lock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
   if (lock.descriptor_ < 0) return mta::os_error("open " + path);
-  if (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return mta::os_error("lock " + path);
-    return mta::error(mta::errc::busy,
-                      fmt::format("{} is the controller of {} already (it holds {}); stop it first",
-                                  holder(lock.descriptor_), s.root, path));
+  if (const int failure = take_lock(lock.descriptor_); failure != 0) {
+    if (failure != EWOULDBLOCK) return mta::os_error("lock " + path, failure);
+    const pid_t who = holder(lock.descriptor_);
+    return mta::error(
+        mta::errc::busy,
+        fmt::format("{} is the controller of {} already (it holds {}); stop it first",
+                    who == 0 ? "another process" : fmt::format("process {}", who), s.root, path));
   }
   const auto pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(lock.descriptor_, 0) != 0 ||

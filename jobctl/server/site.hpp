@@ -22,7 +22,8 @@ class site_lock {
   ~site_lock();
 
   /// Locks <root>/run/jobctl.lock and writes our process id into it. errc::busy: another controller has it;
-  /// the context says which process, and what to do.
+  /// the context says which process, and what to do. Waits up to 5 s where that process was killed and a
+  /// child that it was just starting has the lock for a moment longer.
   static mta::result<site_lock> take(const mta::config::settings&);
 
  private:

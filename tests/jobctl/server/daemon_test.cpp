@@ -1,8 +1,13 @@
 // The server's own life: one per site, start, stop, reload, programs that it launches.
+#include "jobctl/server/site.hpp"
 #include "site_fixture.hpp"
 
+#include <fcntl.h>
+#include <future>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 using namespace test;
 using namespace std::chrono_literals;
@@ -48,6 +53,24 @@ struct failing_program : launching_fixture {
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(daemon_life)
+
+BOOST_AUTO_TEST_CASE(what_a_killed_controller_was_just_starting_delays_its_successor_and_does_not_refuse_it) {
+  const temporary_directory directory;
+  const auto settings = mta::config::defaults(directory.path() + "/site");
+  BOOST_REQUIRE(jobctl::make_site_directories(settings));
+  // The killed one left its process id, and the lock to a child between fork and exec: to us.
+  const pid_t killed = ::fork();
+  BOOST_REQUIRE(killed >= 0);
+  if (killed == 0) ::_exit(0);
+  BOOST_REQUIRE(::waitpid(killed, nullptr, 0) == killed);
+  std::ofstream(settings.lock_file()) << killed << '\n';
+  const int child = ::open(settings.lock_file().c_str(), O_RDWR | O_CLOEXEC);
+  BOOST_REQUIRE(::flock(child, LOCK_EX | LOCK_NB) == 0);
+  auto successor = std::async(std::launch::async, [&] { return jobctl::site_lock::take(settings); });
+  BOOST_TEST((successor.wait_for(100ms) == std::future_status::timeout));
+  ::close(child);
+  BOOST_TEST(successor.get().has_value());
+}
 
 BOOST_FIXTURE_TEST_CASE(a_second_controller_of_a_site_is_refused_by_name, site_fixture) {
   auto second = make_server(server->settings());

@@ -621,6 +621,43 @@ BOOST_AUTO_TEST_CASE(a_message_in_hand_is_copied_byte_for_byte) {
   BOOST_TEST(arrived.ends_with(sent));  // after the new Received: line
 }
 
+BOOST_AUTO_TEST_CASE(the_cpp_interface_takes_messages_in_hand_and_submissions) {
+  const running_site s;
+  std::string arrived;
+  enqueue_text(mixed);
+  mta::dequeue_options options;
+  options.max_attempts = 0;
+  options.max_threads = 1;
+  const auto done = mta::dequeue(options, [&](mta::message& m) {
+    if (m.recipients()[0].address == "carl@example.org") {
+      for (const std::string_view line : m.lines()) arrived.append(line).append("\n");
+      BOOST_TEST(m.finish(mta::disposition::delivered).has_value());
+      return;
+    }
+    std::size_t pieces = 0;
+    BOOST_TEST(
+        mta::mime::decode(m, [&](mta::mime::part&, const mta::mime::piece&) { ++pieces; }).has_value());
+    BOOST_TEST(pieces == 10u);
+    BOOST_TEST(!m.next_line().value().has_value());  // it was read to its end
+    m.rewind();
+    auto copy = mta::submission::start(m.sender()).value();
+    BOOST_TEST(copy.add("carl@example.org").has_value());
+    const auto rewritten = mta::mime::rewrite(m, copy, [](mta::mime::part& p, const mta::mime::piece& x) {
+      if (x.kind == mta::mime::piece_kind::end && p.filename() == "a.gif")
+        BOOST_TEST(p.replace({.text = "A picture was here.\n"}).has_value());
+    });
+    BOOST_REQUIRE(rewritten.has_value());
+    BOOST_TEST(rewritten->parts == 2u);
+    BOOST_TEST(rewritten->changed);
+    BOOST_TEST(copy.finish().has_value());
+    BOOST_TEST(m.finish(mta::disposition::relayed).has_value());
+  });
+  BOOST_TEST(done.has_value());
+  BOOST_TEST(
+      arrived.ends_with("\nline three\n--b\nContent-Type: text/plain; charset=us-ascii\n"
+                        "Content-Disposition: inline\n\nA picture was here.\n--b--\n"));
+}
+
 BOOST_AUTO_TEST_CASE(an_abandoned_enqueue_context_ends_the_decode) {
   const running_site s;
   with_message(mixed, [&](mta_dq_t* dq) {

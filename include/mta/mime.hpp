@@ -165,7 +165,7 @@ struct replacement {
   std::string_view text{};  ///< lines end in LF or CRLF; encoded as needed
   std::string_view type = "text";
   std::string_view subtype = "plain";
-  std::string_view charset = "us-ascii";
+  std::string_view charset = "us-ascii";    ///< a text beyond that is called utf-8 or unknown-8bit
   std::string_view disposition = "inline";  ///< may have parameters; empty: none
   std::string_view language{};              ///< Content-Language; empty: none
 };

@@ -4,6 +4,7 @@
 #include "mime/encoder.hpp"
 
 #include <algorithm>
+#include <glib.h>
 
 namespace mta::mime::detail {
 namespace {
@@ -29,6 +30,14 @@ class field_filter {
   std::string_view beginning_;
   bool dropping_ = false;
 };
+
+bool is_ascii(std::string_view text) noexcept {
+  return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) < 0; });
+}
+
+bool is_utf8(std::string_view text) noexcept {
+  return g_utf8_validate_len(text.data(), text.size(), nullptr) != FALSE;
+}
 
 /// How a text can be carried: as it is, or encoded. A line that begins with hyphens could be taken for a
 /// delimiter.
@@ -122,8 +131,13 @@ result<> decoding::replace(const replacement& r) {
   if (r.type.empty() || r.subtype.empty())
     return error(errc::out_of_range, "replace a part (a type and a subtype are needed)");
   std::string type = std::string(r.type) + "/" + std::string(r.subtype);
-  if (equal_ignoring_case(r.type, "text") && !r.charset.empty())
-    type += "; charset=" + std::string(r.charset);
+  if (equal_ignoring_case(r.type, "text") && !r.charset.empty()) {
+    const bool ascii = !equal_ignoring_case(r.charset, "us-ascii") || is_ascii(r.text);
+    type += "; charset=";
+    type += ascii             ? r.charset
+            : is_utf8(r.text) ? std::string_view("utf-8")
+                              : std::string_view("unknown-8bit");
+  }
   field("Content-Type", type);
   field("Content-Disposition", r.disposition);
   field("Content-Language", r.language);

@@ -5,11 +5,16 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <future>
+#include <iterator>
 #include <mutex>
 #include <new>
+#include <sys/resource.h>
 #include <thread>
 
 using namespace test;
@@ -285,6 +290,19 @@ BOOST_AUTO_TEST_CASE(an_empty_list_of_items_is_no_replacement) {
   BOOST_TEST(d.written == mixed.substr(0, mixed.find("--b\nContent-Type: Image")) + "--b--\n");
 }
 
+BOOST_AUTO_TEST_CASE(a_note_beyond_ascii_is_not_called_ascii) {
+  for (const auto& [text, charset] : std::initializer_list<std::pair<std::string, std::string>>{
+           {"weg f\xc3\xbcr immer", "utf-8"}, {"weg f\xfcr immer", "unknown-8bit"}}) {
+    decoding d;
+    d.at_part(0, [&](mta_decode_t* c) {
+      BOOST_TEST(mtaDecodeMessagePartDelete(c, MTA_REASON, text.c_str(), size_t{0}, 0) == MTA_OK);
+    });
+    BOOST_TEST(d.rewrite() == MTA_OK);
+    BOOST_TEST(d.written.find("Content-Type: text/plain; charset=" + charset + "\n") != std::string::npos);
+    BOOST_TEST(d.written.find("Content-Transfer-Encoding: quoted-printable\n") != std::string::npos);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(no_line_or_block_is_over_bigalfa_size) {
   const std::string line(5000, 'x');
   decoding d("X-Long: " + line + "\nContent-Type: text/plain\n\n" + line + "\nshort\n");
@@ -536,6 +554,59 @@ BOOST_AUTO_TEST_CASE(a_part_that_has_to_wait_needs_a_temporary_file) {
   BOOST_TEST(d.look() == MTA_OK);  // nothing waits
 }
 
+BOOST_AUTO_TEST_CASE(an_enqueue_context_that_cannot_be_written_is_an_error_of_files) {
+  const site s;
+  decoding d("A: b\n\n" + std::string(6'000'000, 'x') + "\n");  // more than is kept in memory
+  const auto into_new_message = [&] {
+    mta_nq_t* const nq = begin();
+    BOOST_TEST(mtaEnqueueTo(nq, "bob@example.org", 0, MTA_ENV_TO, 0) == MTA_OK);
+    d.position = 0;
+    d.inspect = [](mta_decode_t* c, int, std::string_view) { return mtaDecodeMessagePartCopy(c, 0); };
+    const int status = mtaDecodeMessage(&d, MTA_DECODE_PROC, decoding::routine(decoding::call_read),
+                                        MTA_DECODE_NQ, nq, decoding::call_inspect, 0);
+    BOOST_TEST(mtaEnqueueFinish(nq, MTA_ABORT, 0) == MTA_OK);
+    return status;
+  };
+  BOOST_TEST(into_new_message() == MTA_OK);
+  {
+    rlimit before{};
+    ::getrlimit(RLIMIT_FSIZE, &before);
+    const rlimit small{1u << 20, before.rlim_max};
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    const int status = into_new_message();
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    std::signal(SIGXFSZ, handler);
+    BOOST_TEST(status == MTA_FIO);
+  }
+  std::filesystem::remove_all(s.root() + "/queue");
+  BOOST_TEST(into_new_message() == MTA_FCREATE);
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_message_in_hand_is_an_error) {
+  const running_site s;
+  enqueue_text(mixed);
+  int messages = 0;
+  BOOST_TEST(dequeue([&](void**, mta_dq_t* dq, std::string_view) {
+               ++messages;
+               (void)all_recipients(dq);
+               for (const auto& file : std::filesystem::recursive_directory_iterator(s.root() + "/queue")) {
+                 if (!file.is_regular_file()) continue;
+                 std::fstream bytes(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+                 const std::string all((std::istreambuf_iterator<char>(bytes)), {});
+                 const auto at = all.find("line three");
+                 if (at == all.npos) continue;
+                 bytes.clear();
+                 bytes.seekp(static_cast<std::streamoff>(at));
+                 bytes << "LINE";
+               }
+               decoding d;
+               BOOST_TEST(d.look(dq) == MTA_NO);
+               return MTA_OK;
+             }) == MTA_OK);
+  BOOST_TEST(messages == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_message_in_hand_is_decoded_from_its_read_point) {
   const running_site s;
   with_message(mixed, [&](mta_dq_t* dq) {
@@ -619,6 +690,43 @@ BOOST_AUTO_TEST_CASE(a_message_in_hand_is_copied_byte_for_byte) {
              }) == MTA_OK);
   BOOST_TEST(sent.ends_with(mixed));
   BOOST_TEST(arrived.ends_with(sent));  // after the new Received: line
+}
+
+BOOST_AUTO_TEST_CASE(the_cpp_interface_takes_messages_in_hand_and_submissions) {
+  const running_site s;
+  std::string arrived;
+  enqueue_text(mixed);
+  mta::dequeue_options options;
+  options.max_attempts = 0;
+  options.max_threads = 1;
+  const auto done = mta::dequeue(options, [&](mta::message& m) {
+    if (m.recipients()[0].address == "carl@example.org") {
+      for (const std::string_view line : m.lines()) arrived.append(line).append("\n");
+      BOOST_TEST(m.finish(mta::disposition::delivered).has_value());
+      return;
+    }
+    std::size_t pieces = 0;
+    BOOST_TEST(
+        mta::mime::decode(m, [&](mta::mime::part&, const mta::mime::piece&) { ++pieces; }).has_value());
+    BOOST_TEST(pieces == 10u);
+    BOOST_TEST(!m.next_line().value().has_value());  // it was read to its end
+    m.rewind();
+    auto copy = mta::submission::start(m.sender()).value();
+    BOOST_TEST(copy.add("carl@example.org").has_value());
+    const auto rewritten = mta::mime::rewrite(m, copy, [](mta::mime::part& p, const mta::mime::piece& x) {
+      if (x.kind == mta::mime::piece_kind::end && p.filename() == "a.gif")
+        BOOST_TEST(p.replace({.text = "A picture was here.\n"}).has_value());
+    });
+    BOOST_REQUIRE(rewritten.has_value());
+    BOOST_TEST(rewritten->parts == 2u);
+    BOOST_TEST(rewritten->changed);
+    BOOST_TEST(copy.finish().has_value());
+    BOOST_TEST(m.finish(mta::disposition::relayed).has_value());
+  });
+  BOOST_TEST(done.has_value());
+  BOOST_TEST(
+      arrived.ends_with("\nline three\n--b\nContent-Type: text/plain; charset=us-ascii\n"
+                        "Content-Disposition: inline\n\nA picture was here.\n--b--\n"));
 }
 
 BOOST_AUTO_TEST_CASE(an_abandoned_enqueue_context_ends_the_decode) {

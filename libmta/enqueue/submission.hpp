@@ -43,6 +43,7 @@ struct submission_options {
   /// Recipients beyond so many, after expansion, are left to the channel "reprocess", which enqueues them
   /// again later; without such a channel they are not. nullopt: no limit.
   std::optional<std::uint32_t> expand_limit{};
+  std::uint32_t max_recipients = 0;                       ///< of each record; 0: as many as one can have
 };
 
 struct recipient_options {

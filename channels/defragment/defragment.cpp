@@ -63,7 +63,9 @@ mta::result<std::string> beginning(mta::message& m) {
 
 /// Begins a successor for some recipients, and disposes of those that no route leads on for.
 mta::result<mta::submission> begin(mta::message& m, recipients& to) {
-  auto next = mta::submission::start(m.sender(), {.channel = m.channel(), .like = &m});
+  // It goes where it would have gone without this channel.
+  auto next = mta::submission::start(m.sender(),
+                                     {.channel = m.channel(), .like = &m, .routes_of = m.source_channel()});
   if (!next) return next.error();
   recipients accepted;
   for (const mta::recipient* r : to) {
@@ -185,12 +187,6 @@ mta::result<> collect(mta::message& m, const settings& options) {
 }
 
 void process(mta::message& m, const settings& options) {
-  if (m.source_channel() == m.channel()) {
-    (void)m.finish(mta::disposition::failed, "the routes lead from channel " + std::string(m.channel()) +
-                                                 " back to itself; give it a [routes from " +
-                                                 std::string(m.channel()) + "] section");
-    return;
-  }
   auto done = collect(m, options);
   auto ended = done ? m.finish() : m.defer(done.error().message());
   for (const auto& r : {done, ended})

@@ -39,10 +39,12 @@ submission::impl::impl(enqueuer& e, std::shared_ptr<const config::settings> s, q
       files(io),
       sender(std::move(from)),
       source_channel(o.source_channel),
+      routes_of(o.routes_of.value_or(o.source_channel)),
       envelope_id(o.envelope_id),
       options(o),
       content(io, site->queue_root(), memory_limit) {
   options.source_channel = source_channel;
+  options.routes_of = routes_of;
   options.envelope_id = envelope_id;
 }
 

@@ -61,7 +61,7 @@ struct submission::impl {
   enqueuer& owner;
   std::shared_ptr<const config::settings> site;
   queue::file_io& files;
-  std::string sender, source_channel, envelope_id;
+  std::string sender, source_channel, routes_of, envelope_id;
   submission_options options;  // its views point to the strings above
   std::vector<pending> recipients;
   std::unordered_set<std::string> known;           // address and options of each

@@ -107,7 +107,7 @@ class item_reader {
   mta::mail mail;
   std::vector<mta_item_list_t*> addresses;  // entries of mail.recipients
   bool wants_status = false;
-  int procedure_failed = 0;
+  bool interactive = false;
 
   int read(mta_item_list_t* list) {
     const int walked = for_each_item(list, [this](mta_item_list_t& entry) {
@@ -137,8 +137,8 @@ class item_reader {
     }
     switch (entry.item_code) {
       case MTA_ADR_STATUS:
-      case MTA_ADR_NOSTATUS:
-      case MTA_INTERACTIVE: return MTA_OK;
+      case MTA_ADR_NOSTATUS: return MTA_OK;
+      case MTA_INTERACTIVE: interactive = true; return MTA_OK;
       case MTA_BLANK: next_.blank_line_before = true; return MTA_OK;
       case MTA_NOBLANK: next_.blank_line_before = false; return MTA_OK;
       case MTA_MODE_TEXT: next_.binary = false; return MTA_OK;
@@ -270,6 +270,7 @@ int mtaSend(mta_item_list_t* item_list) try {
     if (outcome.why_not) entry.item_status = mta::sdk::status_of(*outcome.why_not, MTA_NO);
     entry.item_smessage = attached().attach(outcome.why_not ? outcome.why_not->message() : outcome.address);
   }
+  if (items.interactive) mtaAccountingLogClose();
   return sent ? MTA_OK : status(status_of_failure(sent.error(), report.reached));
 } catch (const std::bad_alloc&) {
   return status(MTA_NOMEM);

@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(a_section_named_like_a_built_in_channel_changes_only_what_i
   BOOST_REQUIRE(s.find_channel("maildir")->program.size() == 1u);
   BOOST_TEST(s.find_channel("maildir")->program[0] == "maildir");
   BOOST_TEST(s.find_channel("maildir")->options.size() == 1u);
-  BOOST_TEST(s.channels.size() == 5u);
+  BOOST_TEST(s.channels.size() == 6u);
 }
 
 BOOST_AUTO_TEST_CASE(without_built_in_parts_there_is_only_what_the_file_says) {

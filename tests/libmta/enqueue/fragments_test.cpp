@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(the_bodies_make_the_whole_and_no_fragment_is_over_the_limit
     std::string whole;
     for (const std::string& part : parts) {
       BOOST_TEST(part.size() <= 4096u);
-      BOOST_TEST(part.size() > 3000u || &part == &parts.back());
+      BOOST_TEST((part.size() > 3000u || &part == &parts.back()));
       whole += body(part);
     }
     BOOST_TEST(whole.substr(whole.find("\r\n\r\n") + 4) == text);

@@ -1,41 +1,20 @@
 // Errors that need something to go wrong around the program: memory, files, the configuration. What is wrong
 // with its arguments is tested with each routine.
+#include "failing_memory.hpp"
 #include "sdk_fixture.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <new>
+#include <string>
 #include <sys/resource.h>
+#include <vector>
 
 using test::running_site;
 using test::site;
-
-namespace {
-
-thread_local int allocations_left = -1;  // the one after so many fails, once; -1: none does
-
-bool fails_now() {
-  if (allocations_left < 0) return false;
-  return allocations_left-- == 0;
-}
-
-}  // namespace
-
-// Of the whole test program.
-void* operator new(std::size_t size) {
-  if (void* const memory = fails_now() ? nullptr : std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new[](std::size_t size) { return operator new(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -44,11 +23,9 @@ template <class Call>
 std::vector<int> without_memory(Call call) {
   std::vector<int> seen;
   for (int n = 0; n < 3; ++n) {
-    allocations_left = n;
+    test::fail_allocation(n);
     const int status = call();
-    const bool reached = allocations_left < 0;
-    allocations_left = -1;
-    if (!reached) break;
+    if (!test::allocation_has_failed()) break;
     seen.push_back(status);
   }
   return seen;

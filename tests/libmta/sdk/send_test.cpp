@@ -540,6 +540,36 @@ BOOST_AUTO_TEST_CASE(recipients_are_divided_among_copies_of_the_size_asked_for) 
   BOOST_TEST(all[0].recipients.size() + all[1].recipients.size() == 3u);
 }
 
+BOOST_AUTO_TEST_CASE(large_messages_are_divided_as_the_items_say) {
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "a line of some forty bytes, as lines have\n";
+  const std::string path = file("large", text);
+  for (const auto& [code, limit] : {std::pair(MTA_FRAGMENT_BLOCKS, 2), std::pair(MTA_FRAGMENT_LINES, 100)}) {
+    item_array items;
+    items.add(MTA_TO, "bob@other.example").add(code, nullptr, limit).add(MTA_MSG_FILE, path.c_str());
+    BOOST_TEST(mtaSend(items.get()) == MTA_OK);
+    mta_nq_t* nq = nullptr;
+    BOOST_REQUIRE(mtaEnqueueStart(&nq, "ann@example.org", 0, code, limit, 0) == MTA_OK);
+    BOOST_TEST(mtaEnqueueTo(nq, "bob@other.example", 0, 0) == MTA_OK);
+    BOOST_TEST(mtaEnqueueWrite(nq, "Subject: x\n\n", 0, text.c_str(), 0, nullptr) == MTA_OK);
+    BOOST_TEST(mtaEnqueueFinish(nq, 0) == MTA_OK);
+  }
+  const auto all = queued("y");
+  BOOST_TEST(all.size() > 4u * 2);
+  for (const sent_message& m : all) {
+    BOOST_TEST(m.field("Content-Type").starts_with("message/partial;"));
+    BOOST_TEST((m.header + m.body).size() <= 5000u);
+    BOOST_TEST(m.recipients.size() == 1u);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(misspelt_constants_of_the_book_are_there) {
+  BOOST_TEST(MTA_ITEM_END == MTA_END_LIST);
+  BOOST_TEST(MTA_MM_DEBUG == MTA_DEBUG_MM);
+  BOOST_TEST(MTA_PART_NUMBER == MTA_DECODE_PART_NUMBER);
+  BOOST_TEST(MTA_DECODE_THRURMAN == MTA_DECODE_THURMAN);
+}
+
 BOOST_AUTO_TEST_CASE(the_channel_may_be_chosen_and_is_optional) {
   auto chosen = simple().add(MTA_CHANNEL, "y").add(MTA_INTERACTIVE).add(MTA_ADR_STATUS).add(MTA_ADR_NOSTATUS);
   BOOST_TEST(mtaSend(chosen.get()) == MTA_OK);

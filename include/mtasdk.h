@@ -287,7 +287,7 @@ MTASDK_EXPORT int mtaEnqueueStart(mta_nq_t** nq_ctx, const char* env_from, size_
    MTA_NOSUCHITEM, MTA_ORDER, MTA_STRTRUERR, MTA_THREAD. The message stays usable. */
 MTASDK_EXPORT int mtaEnqueueTo(mta_nq_t* nq_ctx, const char* to_adr, size_t to_adr_len, int item_code, ...);
 /* Writes bytes of header and body, lines ended by LF: pairs of string and length, ended by a NULL string.
-   Errors: MTA_BADARGS, MTA_FCREATE, MTA_FIO, MTA_NOMEM, MTA_ORDER (no recipient yet), MTA_THREAD. */
+   Errors: MTA_BADARGS, MTA_FCREATE, MTA_FIO, MTA_ORDER (no recipient yet), MTA_THREAD. */
 MTASDK_EXPORT int mtaEnqueueWrite(mta_nq_t* nq_ctx, const char* str1, size_t len1, const char* str2, ...);
 /* Writes the pairs as one line and ends it. Errors: as above. */
 MTASDK_EXPORT int mtaEnqueueWriteLine(mta_nq_t* nq_ctx, const char* str1, size_t len1, const char* str2, ...);

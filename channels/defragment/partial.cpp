@@ -56,6 +56,17 @@ class token_reader {
     return token;
   }
 
+  /// What follows an equals sign. Ids are often not quoted although they have characters that ask for it.
+  std::string next_value() {
+    skip();
+    if (!rest_.empty() && rest_.front() == '"') return quoted();
+    std::size_t n = 0;
+    while (n < rest_.size() && rest_[n] != ';' && !is_space(rest_[n])) ++n;
+    const std::string value(rest_.substr(0, n));
+    rest_.remove_prefix(n);
+    return value;
+  }
+
  private:
   static bool is_special(char c) {
     return std::string_view("()<>@,;:\\/[]?=").find(c) != std::string_view::npos;
@@ -112,8 +123,7 @@ std::optional<fragment_place> read_place(std::string_view header) {
     for (std::string token = tokens.next(); token == ";"; token = tokens.next()) {
       const std::string parameter = lower_case(tokens.next());
       if (tokens.next() != "=") return;
-      // An id is often not quoted although it has characters that must be.
-      std::string text = tokens.next();
+      const std::string text = tokens.next_value();
       if (parameter == "id") found.id = text;
       if (parameter == "number") found.number = to_number(text);
       if (parameter == "total") {

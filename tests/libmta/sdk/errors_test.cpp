@@ -9,7 +9,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <sys/resource.h>
 #include <vector>
 
@@ -53,6 +55,23 @@ class file_size_limit {
   void (*handler_)(int) = nullptr;
 };
 
+/// No file can be opened while the object lives; those that are open stay so.
+class no_more_files {
+ public:
+  no_more_files() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit none = before_;
+    none.rlim_cur = 0;
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~no_more_files() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  no_more_files(const no_more_files&) = delete;
+  no_more_files& operator=(const no_more_files&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
 /// Where there is no configuration file.
 struct no_site : site {
   test::environment_variable nowhere{"JOBCTL_ROOT", nullptr};
@@ -65,6 +84,35 @@ mta_nq_t* begin_to_bob() {
   mta_nq_t* const nq = test::begin();
   BOOST_REQUIRE_EQUAL(mtaEnqueueTo(nq, "bob@example.org", 0, MTA_ENV_TO, 0), MTA_OK);
   return nq;
+}
+
+/// Changes a byte of each text.
+void damage_messages(const std::string& directory) {
+  for (const auto& file : std::filesystem::directory_iterator(directory)) {
+    std::fstream f(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(f), {}};
+    const auto at = text.find("Hello.");
+    if (at == text.npos) continue;
+    f.clear();
+    f.seekp(static_cast<std::streamoff>(at));
+    f << "Jello.";
+  }
+}
+
+int look_at_nothing(void*, mta_decode_t*, int, const char*, size_t) { return MTA_OK; }
+int copy_at_once(void*, mta_decode_t* part, int, const char*, size_t) {
+  return mtaDecodeMessagePartCopy(part, 0);
+}
+
+int lines_to_read = 0;
+int read_a_line(void*, const char** line, size_t* length) {
+  if (lines_to_read == 0) return MTA_EOF;
+  --lines_to_read;
+  *line = lines_to_read == 199'999   ? "Subject: x"
+          : lines_to_read == 199'998 ? ""
+                                     : "a line of some forty bytes, as lines have";
+  *length = std::string_view(*line).size();
+  return MTA_OK;
 }
 
 int never_called(void**, void*, mta_dq_t*, const char*, size_t) { return MTA_OK; }
@@ -133,6 +181,21 @@ BOOST_AUTO_TEST_CASE(a_send_that_finds_no_memory_is_mta_nomem) {
   BOOST_TEST(seen.front() == MTA_NOMEM);
 }
 
+BOOST_AUTO_TEST_CASE(an_option_needs_a_name) {
+  const site s;
+  const std::string path = s.root() + "/options";
+  std::ofstream(path) << "name=value\n";
+  mta_opt_t* options = nullptr;
+  BOOST_REQUIRE(mtaOptionStart(&options, path.c_str(), 0, 0) == MTA_OK);
+  int number = 0;
+  double real = 0;
+  char text[8];
+  BOOST_TEST(mtaOptionInt(options, nullptr, 0, &number) == MTA_BADARGS);
+  BOOST_TEST(mtaOptionFloat(options, nullptr, 0, &real) == MTA_BADARGS);
+  BOOST_TEST(mtaOptionString(options, nullptr, 0, text, nullptr, sizeof text) == MTA_BADARGS);
+  mtaOptionFinish(options);
+}
+
 // --- Files
 
 BOOST_AUTO_TEST_CASE(content_that_cannot_be_written_is_mta_fio) {
@@ -187,14 +250,11 @@ BOOST_AUTO_TEST_CASE(a_copy_that_cannot_be_kept_is_mta_fcreate_or_mta_fio) {
                BOOST_TEST(status == MTA_FIO);
                mtaEnqueueFinish(copy, MTA_ABORT, 0);
                copy = begin_to_bob();
-               rlimit before{}, none{};
-               ::getrlimit(RLIMIT_NOFILE, &before);
-               none = before;
-               none.rlim_cur = 0;  // open files stay open
                BOOST_TEST(mtaDequeueLineNext(dq, nullptr, nullptr) == MTA_OK);
-               ::setrlimit(RLIMIT_NOFILE, &none);
-               status = mtaEnqueueCopyMessage(copy, dq, 1);
-               ::setrlimit(RLIMIT_NOFILE, &before);
+               {
+                 const no_more_files none;
+                 status = mtaEnqueueCopyMessage(copy, dq, 1);
+               }
                BOOST_TEST(status == MTA_FCREATE);
                mtaEnqueueFinish(copy, MTA_ABORT, 0);
                return test::deliver(dq);
@@ -207,15 +267,7 @@ BOOST_AUTO_TEST_CASE(a_message_that_is_damaged_on_the_disk_is_mta_fio) {
   s.until([](const auto& x) { return x.ready == 1; }, "the message to be known");
   BOOST_TEST(test::dequeue([&](void**, mta_dq_t* dq, std::string_view) {
                test::all_recipients(dq);
-               for (const auto& file : std::filesystem::directory_iterator(s.root() + "/queue/x")) {
-                 std::fstream f(file.path(), std::ios::in | std::ios::out | std::ios::binary);
-                 const std::string text{std::istreambuf_iterator<char>(f), {}};
-                 const auto at = text.find("Hello.");
-                 if (at == text.npos) continue;
-                 f.clear();
-                 f.seekp(static_cast<std::streamoff>(at));
-                 f << "Jello.";
-               }
+               damage_messages(s.root() + "/queue/x");
                BOOST_TEST(mtaDequeueLineNext(dq, nullptr, nullptr) == MTA_FIO);
                return MTA_OK;
              }) == MTA_OK);
@@ -240,6 +292,38 @@ BOOST_AUTO_TEST_CASE(a_result_that_cannot_be_written_is_mta_no_and_the_message_s
   BOOST_TEST(attempts >= 1);
   s.until([](const auto& x) { return x.finished == 0 && x.ready + x.deferred == 1; },
           "the message to be back");
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_message_cannot_be_decoded) {
+  running_site s;
+  test::enqueue({"bob@example.org"});
+  s.until([](const auto& x) { return x.ready == 1; }, "the message to be known");
+  BOOST_TEST(test::dequeue([&](void**, mta_dq_t* dq, std::string_view) {
+               test::all_recipients(dq);
+               damage_messages(s.root() + "/queue/x");
+               const int status =
+                   mtaDecodeMessage(nullptr, MTA_DECODE_DQ, dq, 0, nullptr, look_at_nothing, 0);
+               BOOST_TEST(status == MTA_NO);
+               return MTA_OK;
+             }) == MTA_OK);
+}
+
+BOOST_AUTO_TEST_CASE(a_decoded_message_that_cannot_be_kept_is_mta_fcreate_or_mta_fio) {
+  const site s;
+  for (const bool no_files : {false, true}) {
+    mta_nq_t* const nq = begin_to_bob();
+    lines_to_read = 200'000;
+    int status = MTA_OK;
+    {
+      const file_size_limit small(no_files ? RLIM_INFINITY : 1u << 20);
+      std::optional<no_more_files> none;
+      if (no_files) none.emplace();
+      status = mtaDecodeMessage(nullptr, MTA_DECODE_PROC, reinterpret_cast<void*>(read_a_line), MTA_DECODE_NQ,
+                                nq, copy_at_once, 0);
+    }
+    BOOST_TEST(status == (no_files ? MTA_FCREATE : MTA_FIO));
+    BOOST_TEST(mtaEnqueueFinish(nq, MTA_ABORT, 0) == MTA_OK);
+  }
 }
 
 // --- The configuration

@@ -287,7 +287,7 @@ MTASDK_EXPORT int mtaEnqueueStart(mta_nq_t** nq_ctx, const char* env_from, size_
    MTA_NOSUCHITEM, MTA_ORDER, MTA_STRTRUERR, MTA_THREAD. The message stays usable. */
 MTASDK_EXPORT int mtaEnqueueTo(mta_nq_t* nq_ctx, const char* to_adr, size_t to_adr_len, int item_code, ...);
 /* Writes bytes of header and body, lines ended by LF: pairs of string and length, ended by a NULL string.
-   Errors: MTA_BADARGS, MTA_FCREATE, MTA_FIO, MTA_NOMEM, MTA_ORDER (no recipient yet), MTA_THREAD. */
+   Errors: MTA_BADARGS, MTA_FCREATE, MTA_FIO, MTA_ORDER (no recipient yet), MTA_THREAD. */
 MTASDK_EXPORT int mtaEnqueueWrite(mta_nq_t* nq_ctx, const char* str1, size_t len1, const char* str2, ...);
 /* Writes the pairs as one line and ends it. Errors: as above. */
 MTASDK_EXPORT int mtaEnqueueWriteLine(mta_nq_t* nq_ctx, const char* str1, size_t len1, const char* str2, ...);
@@ -389,6 +389,28 @@ MTASDK_EXPORT int mtaDecodeMessagePartCopy(mta_decode_t* dctx, int item_code, ..
    end in a string but the text), MTA_NO (as above), MTA_NOSUCHITEM, MTA_STRTRUERR (a string but the text over
    BIGALFA_SIZE), MTA_THREAD. */
 MTASDK_EXPORT int mtaDecodeMessagePartDelete(mta_decode_t* dctx, int item_code, ...);
+
+/* --- Callable Send
+ * -------------------------------------------------------------------------------------------- */
+
+/* Composes a message from an array of items, ended by item_code 0, and submits it. Addresses: MTA_TO, MTA_CC,
+   MTA_BCC, MTA_ENV_TO, MTA_HDR_TO, MTA_HDR_CC, MTA_HDR_BCC str. Sender: MTA_USER str (local part),
+   MTA_SUBADDRESS str, or MTA_ENV_FROM str (whole address); else the process's user. Header: MTA_FROM,
+   MTA_SUBJECT, MTA_CTYPE, MTA_HDR_LINE str; MTA_HDR_FILE, MTA_HDRMSG_FILE str or MTA_HDR_PROC,
+   MTA_HDRMSG_PROC procedure (the initial header, before any body); MTA_HDR_ADRS, MTA_HDR_NOADRS,
+   MTA_HDR_RESENT, MTA_HDR_NORESENT. Body: MTA_MSG_FILE str, MTA_MSG_PROC procedure; for those that follow:
+   MTA_ENC_*, MTA_MODE_TEXT, MTA_MODE_BINARY, MTA_BLANK, MTA_NOBLANK, MTA_CFILENAME str, MTA_CFILENAME_NONE.
+   Others: MTA_ADR_STATUS, MTA_ADR_NOSTATUS, MTA_CHANNEL str, MTA_FRAGMENT_BLOCKS, MTA_FRAGMENT_LINES,
+   MTA_MAX_TO int, MTA_IGNORE_ERRORS, MTA_NOIGNORE_ERRORS, MTA_INTERACTIVE, MTA_ITEM_LIST (continues there),
+   MTA_PRIV_ENABLE_PROC, MTA_PRIV_DISABLE_PROC void (*)(void). An input procedure is
+   ssize_t (*)(const char **line): the length of a line without terminator; -1: no more; less: an error.
+   Errors: MTA_ACCESS (another user's name without privilege), MTA_BADARGS, MTA_FCREATE, MTA_FIO, MTA_FOPEN
+   (a source, or the configuration), MTA_NO (an address, an input procedure), MTA_NOSUCHCHAN, MTA_NOSUCHITEM,
+   MTA_NOMEM, MTA_ORDER (a header source behind a body source; no recipient), MTA_SIZE (initial header), MTA_STRTRUERR.
+ */
+MTASDK_EXPORT int mtaSend(mta_item_list_t* item_list);
+/* Frees the texts that mtaSend() left in item_smessage (MTA_ADR_STATUS). */
+MTASDK_EXPORT void mtaSendDispose(mta_item_list_t* item_list);
 
 /* --- Addresses
  * ------------------------------------------------------------------------------------------------ */

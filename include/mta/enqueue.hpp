@@ -60,6 +60,9 @@ struct submission_options {
   std::optional<std::uint32_t> expand_limit{};
   std::string_view received_from{};  ///< behind "from" of the Received: line; empty: the source channel
   std::string_view protocol{};       ///< behind "with", such as "ESMTPS"; empty: "local"
+  /// The channel whose routes apply ("": those for nobody in particular), if not those of `channel`. For a
+  /// channel through which mail is led on its way to another one.
+  std::optional<std::string_view> routes_of{};
 };
 
 struct recipient_options {

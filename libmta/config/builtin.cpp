@@ -26,9 +26,13 @@ channel plain_channel(std::string name) {
 
 std::vector<channel> builtin_channels() {
   std::vector<channel> channels;
-  for (const char* name : {"bitbucket", "loopback", "maildir", "pipe"}) {
+  for (const char* name : {"bitbucket", "defragment", "loopback", "maildir", "pipe"}) {
     channels.push_back(plain_channel(name));
     channels.back().program = {name};
+    // Fragments wait for one another and are done with at the attempt after the last one came.
+    using std::chrono::minutes;
+    if (name == defragment_channel)
+      channels.back().backoff.fill({minutes(1), minutes(5), minutes(15), minutes(30)});
   }
   channels.push_back(plain_channel("reprocess"));  // for what MTA_EXPAND_LIMIT puts off
   channels.back().program = {"loopback"};

@@ -322,7 +322,8 @@ void reader::apply_channel(const section& s) {
       "normalbackoff", into<backoff_list>(by_priority[1]))(
       "nonurgentbackoff", into<backoff_list>(by_priority[2]))("group", into<group_value>(c.group))(
       "deliveryflags", into<number<0, 0xFFFFFFFF>>(c.delivery_flags))("logging", into<yes_or_no>(c.logging))(
-      "stop", into<yes_or_no>(c.stopped));
+      "stop", into<yes_or_no>(c.stopped))("maxblocks", into<number<0, 0xFFFFFFFF>>(c.max_blocks))(
+      "maxlines", into<number<0, 0xFFFFFFFF>>(c.max_lines))("defragment", into<yes_or_no>(c.defragment));
 
   section typed = s;
   std::map<std::string, int> options_seen;
@@ -426,6 +427,11 @@ void reader::finish_channels() {
   }
   std::sort(r.channels.begin(), r.channels.end(),
             [](const channel& a, const channel& b) { return a.name < b.name; });
+  for (const channel& c : r.channels)
+    if (c.defragment && r.find_channel(defragment_channel) == nullptr)
+      problem(channel_lines_[c.name], "[channel " + c.name +
+                                          "] defragment: expected a channel \"defragment\" in this file "
+                                          "(program = defragment), found none");
 }
 
 void reader::finish_routes() {

@@ -55,6 +55,9 @@ void write_channel(writer& w, const channel& c) {
   w.key("nonurgentbackoff", text_of(c.backoff[2]));
   w.key("group", std::string(c.group == grouping::host ? "host" : "channel"));
   w.key("deliveryflags", c.delivery_flags);
+  w.key("maxblocks", c.max_blocks);
+  w.key("maxlines", c.max_lines);
+  w.yes_no("defragment", c.defragment);
   w.yes_no("logging", c.logging);
   w.yes_no("stop", c.stopped);
 }

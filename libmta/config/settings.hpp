@@ -26,6 +26,9 @@ inline constexpr std::size_t max_backoff_steps = 8;
 /// Waits after the 1st, 2nd, … failed attempt; the last one repeats. Never empty.
 using backoff_schedule = std::vector<std::chrono::seconds>;
 
+/// The channel that puts fragments together again.
+inline constexpr std::string_view defragment_channel = "defragment";
+
 /// A pool of processes. The first pool of a site serves the channels that name none.
 struct pool {
   std::string name;
@@ -56,6 +59,11 @@ struct channel {
       0;                 ///< `deliveryflags`: ORed into the flags of what is enqueued to this channel
   bool logging = true;   ///< write accounting records
   bool stopped = false;  ///< `stop`: start no program
+  /// Larger messages to this channel are divided into message/partial ones (RFC 2046 5.2.2); 0: no limit.
+  std::uint32_t max_blocks = 0;  ///< `maxblocks`, of settings::block_size bytes
+  std::uint32_t max_lines = 0;   ///< `maxlines`
+  /// Fragments for this channel go to the channel `defragment_channel` first, to be put together again.
+  bool defragment = false;
 };
 
 /// Where a route leads.

@@ -156,6 +156,7 @@ result<submission> submission::start(std::string_view from, const submission_opt
   o.sort_recipients = options.sort_recipients;
   o.expand_aliases = options.expand_aliases;
   o.expand_limit = options.expand_limit;
+  o.routes_of = options.routes_of;
   auto priority = static_cast<queue::priority>(options.priority);
   if (options.like != nullptr) {
     const queue::envelope& like = options.like->internal().envelope();

@@ -41,7 +41,7 @@ result<routed> submission::impl::add(std::string_view address, const recipient_o
     if (!expansion) return expansion.error();
     if (!expansion->empty()) return add_expanded(address, *expansion, o);
   }
-  auto way = route(*site, address, source_channel);
+  auto way = route(*site, address, routes_of);
   if (!way) return way.error();
 
   // Somebody who is also behind an alias gets one copy.
@@ -109,7 +109,7 @@ result<routed> submission::impl::add_expanded(std::string_view alias,
                                               const recipient_options& given) {
   std::vector<routed> ways;
   for (const expanded_address& one : all) {
-    auto way = route(*site, one.address, source_channel);
+    auto way = route(*site, one.address, routes_of);
     if (!way)
       return error(errc::try_later,
                    "address \"" + printable(alias) +

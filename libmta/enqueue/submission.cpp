@@ -39,10 +39,12 @@ submission::impl::impl(enqueuer& e, std::shared_ptr<const config::settings> s, q
       files(io),
       sender(std::move(from)),
       source_channel(o.source_channel),
+      routes_of(o.routes_of.value_or(o.source_channel)),
       envelope_id(o.envelope_id),
       options(o),
       content(io, site->queue_root(), memory_limit) {
   options.source_channel = source_channel;
+  options.routes_of = routes_of;
   options.envelope_id = envelope_id;
 }
 
@@ -100,8 +102,11 @@ std::vector<submission::impl::record> submission::impl::make_records() {
       std::stable_sort(group.begin(), group.end(),
                        [](const pending* a, const pending* b) { return a->way.address < b->way.address; });
     const config::channel* c = site->find_channel(group.front()->way.channel);
-    for (std::size_t first = 0; first < group.size(); first += queue::max_recipients) {
-      const std::size_t count = std::min(queue::max_recipients, group.size() - first);
+    const std::size_t most = options.max_recipients == 0
+                                 ? queue::max_recipients
+                                 : std::min<std::size_t>(options.max_recipients, queue::max_recipients);
+    for (std::size_t first = 0; first < group.size(); first += most) {
+      const std::size_t count = std::min(most, group.size() - first);
       record r;
       r.channel = group[first]->way.channel;
       r.host = group[first]->way.host;
@@ -185,7 +190,23 @@ result<std::vector<accepted>> submission::commit(queue::priority priority, queue
   if (i.content.empty()) return error(errc::out_of_range, "queue a message without content");
 
   i.put_off_beyond_limit();
-  std::vector<impl::record> records = i.make_records();
+  i.divert_fragments();
+  std::vector<impl::record> records;
+  for (impl::record& whole : i.make_records()) {
+    auto pieces = i.fragments_of(whole);
+    if (!pieces) return error(pieces.error());
+    if (pieces->empty()) {
+      records.push_back(std::move(whole));
+      continue;
+    }
+    // What was asked for is done: whoever puts them together again must not have it done once more.
+    whole.envelope.fragment_blocks = whole.envelope.fragment_lines = 0;
+    for (fragment& piece : *pieces) {
+      impl::record& r = records.emplace_back(whole);
+      r.envelope.header_id = piece.content->message_id();
+      r.content = std::move(piece.content);
+    }
+  }
   for (std::size_t n = 0; n < records.size(); ++n) {
     impl::record& r = records[n];
     queue::commit_request request;
@@ -195,7 +216,7 @@ result<std::vector<accepted>> submission::commit(queue::priority priority, queue
     request.priority = priority;
     request.now = impl::now();
     request.not_before = not_before;
-    request.content = i.content.content();
+    request.content = r.content ? r.content->content() : i.content.content();
     if (r.non_ascii_address) request.content.facts |= queue::facts::non_ascii_header;
     auto done = i.owner.writer().commit(request);
     if (!done) return i.undo(records, n, done.error());

@@ -43,6 +43,9 @@ struct submission_options {
   /// Recipients beyond so many, after expansion, are left to the channel "reprocess", which enqueues them
   /// again later; without such a channel they are not. nullopt: no limit.
   std::optional<std::uint32_t> expand_limit{};
+  /// Whose routes apply, if not source_channel's: for a channel through which mail is led on its way.
+  std::optional<std::string_view> routes_of{};
+  std::uint32_t max_recipients = 0;  ///< of each record; 0: as many as one can have
 };
 
 struct recipient_options {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "enqueue/enqueuer.hpp"
+#include "enqueue/fragments.hpp"
 #include "enqueue/submission.hpp"
 
 #include <chrono>
@@ -27,6 +28,7 @@ struct submission::impl {
     bool non_ascii_address = false;
     queue::committed committed;  // once it is
     bool queued = false;         // it is, and was not taken back
+    std::shared_ptr<content_buffer> content;  // of a fragment; else the message's
   };
 
   impl(enqueuer&, std::shared_ptr<const config::settings>, queue::file_io&, std::size_t memory_limit,
@@ -49,6 +51,9 @@ struct submission::impl {
   std::vector<record> make_records();
   bool take_back(const record&);
   error undo(std::vector<record>&, std::size_t committed, const error& why);
+  // Fragments (fragments.cpp).
+  void divert_fragments();
+  result<std::vector<fragment>> fragments_of(const record&);
   static queue::time_point now() {
     return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   }
@@ -56,7 +61,7 @@ struct submission::impl {
   enqueuer& owner;
   std::shared_ptr<const config::settings> site;
   queue::file_io& files;
-  std::string sender, source_channel, envelope_id;
+  std::string sender, source_channel, routes_of, envelope_id;
   submission_options options;  // its views point to the strings above
   std::vector<pending> recipients;
   std::unordered_set<std::string> known;           // address and options of each

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -100,7 +101,7 @@ using mta::sdk::status;
 extern "C" {
 
 int mtaAddressParse(mta_adr_t** adr_ctx, size_t* address_count, const char* address_list,
-                    size_t address_list_len, int item_code, ...) {
+                    size_t address_list_len, int item_code, ...) try {
   if (adr_ctx != nullptr) *adr_ctx = nullptr;
   if (address_count != nullptr) *address_count = 0;
   if (address_list == nullptr) return status(MTA_BADARGS);
@@ -126,6 +127,8 @@ int mtaAddressParse(mta_adr_t** adr_ctx, size_t* address_count, const char* addr
   made->addresses = std::move(list.mailboxes);
   *adr_ctx = reinterpret_cast<mta_adr_t*>(made);
   return MTA_OK;
+} catch (const std::bad_alloc&) {
+  return status(MTA_NOMEM);
 }
 
 int mtaAddressGetN(mta_adr_t* adr_ctx, size_t address_index, const char** address, size_t* address_len,

@@ -10,6 +10,7 @@
 #include <climits>
 #include <fmt/format.h>
 #include <memory>
+#include <new>
 
 namespace {
 
@@ -101,7 +102,7 @@ int give_info(dequeue_context& c, int code, mta::sdk::arguments& args) {
 extern "C" {
 
 int mtaDequeueStart(void* ctx1, mta_dq_process_message_t* process_message,
-                    mta_dq_process_done_t* process_done, int item_code, ...) {
+                    mta_dq_process_done_t* process_done, int item_code, ...) try {
   if (process_message == nullptr) return status(MTA_BADARGS);
   const auto site = mta::dequeueing::site();
   if (!site) return status(mta::sdk::initialisation_status(site.error()));
@@ -160,6 +161,8 @@ int mtaDequeueStart(void* ctx1, mta_dq_process_message_t* process_message,
   if (done) return MTA_OK;
   mta::log_line(done.error().message());
   return status(mta::sdk::status_of(done.error(), MTA_NETWORK));
+} catch (const std::bad_alloc&) {
+  return status(MTA_NOMEM);
 }
 
 int mtaDequeueRecipientNext(mta_dq_t* dq_ctx, const char** env_to, size_t* env_to_len, int item_code, ...) {

@@ -10,6 +10,7 @@
 #include <climits>
 #include <cstdint>
 #include <fmt/format.h>
+#include <new>
 
 namespace {
 
@@ -56,7 +57,7 @@ int read_pairs(const char* first, size_t first_length, const char* second, mta::
 
 extern "C" {
 
-int mtaEnqueueStart(mta_nq_t** nq_ctx, const char* env_from, size_t env_from_len, int item_code, ...) {
+int mtaEnqueueStart(mta_nq_t** nq_ctx, const char* env_from, size_t env_from_len, int item_code, ...) try {
   if (nq_ctx == nullptr) return status(MTA_BADARGS);
   *nq_ctx = nullptr;
   mta::submission_options o;
@@ -169,6 +170,8 @@ int mtaEnqueueStart(mta_nq_t** nq_ctx, const char* env_from, size_t env_from_len
   c->written = false;
   *nq_ctx = c;
   return MTA_OK;
+} catch (const std::bad_alloc&) {
+  return status(MTA_NOMEM);
 }
 
 int mtaEnqueueTo(mta_nq_t* nq_ctx, const char* to_adr, size_t to_adr_len, int item_code, ...) {

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <new>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -63,7 +64,7 @@ const std::string* look_up(mta_opt_t* context, const char* name, size_t length, 
 
 extern "C" {
 
-int mtaOptionStart(mta_opt_t** opt_ctx, const char* path, size_t len, int) {
+int mtaOptionStart(mta_opt_t** opt_ctx, const char* path, size_t len, int) try {
   if (opt_ctx == nullptr) return status(MTA_BADARGS);
   *opt_ctx = nullptr;
   std::string name;
@@ -89,6 +90,8 @@ int mtaOptionStart(mta_opt_t** opt_ctx, const char* path, size_t len, int) {
   if (in.bad()) return status(MTA_NO);
   *opt_ctx = reinterpret_cast<mta_opt_t*>(file.release());
   return MTA_OK;
+} catch (const std::bad_alloc&) {
+  return status(MTA_NOMEM);
 }
 
 int mtaOptionInt(mta_opt_t* opt_ctx, const char* name, size_t len, int* val) {

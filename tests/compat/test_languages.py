@@ -75,6 +75,16 @@ class Languages(unittest.TestCase):
     def test_programs_in_cxx20(self):
         self.one_language("cxx20")
 
+    def test_every_routine_has_the_books_type_in_every_language(self):
+        directory = self.enterContext(tempfile.TemporaryDirectory(prefix="jobctl-compat-"))
+        site = self.enterContext(Site(programs.SITE.format(attempts=5) + "[channel maildir]\nbackoff = 1h\n"
+                                      "[routes]\nsend.example = maildir\n"))
+        for language in programs.LANGUAGES:
+            program = programs.build("every_routine.c", language, directory)
+            done = subprocess.run([program], env=site.env, capture_output=True, text=True)
+            self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr), language)
+        self.assertEqual(2 * len(programs.LANGUAGES), site.live_on_disk())
+
     def test_a_refused_recipient_is_explained(self):
         directory = self.enterContext(tempfile.TemporaryDirectory(prefix="jobctl-compat-"))
         hello = programs.build("hello.c", "c89", directory)

@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(a_site_without_a_file_is_complete) {
   BOOST_REQUIRE(s.pools.size() == 1u);
   BOOST_TEST(s.pools[0].name == "DEFAULT");
   BOOST_TEST(s.pools[0].job_limit == 10u);
-  for (const char* name : {"bitbucket", "loopback", "maildir", "pipe"}) {
+  for (const char* name : {"bitbucket", "defragment", "loopback", "maildir", "pipe"}) {
     const channel* c = s.find_channel(name);
     BOOST_REQUIRE(c != nullptr);
     BOOST_REQUIRE(c->program.size() == 1u);
@@ -213,6 +213,9 @@ group = host
 deliveryflags = 6
 logging = no
 stop = yes
+maxblocks = 100
+maxlines = 2000
+defragment = yes
 [channel waiting]
 program =
 option_file = /etc/waiting.option
@@ -239,6 +242,9 @@ option_file = /etc/waiting.option
   BOOST_TEST(c.delivery_flags == 6u);
   BOOST_TEST(!c.logging);
   BOOST_TEST(c.stopped);
+  BOOST_TEST(c.max_blocks == 100u);
+  BOOST_TEST(c.max_lines == 2000u);
+  BOOST_TEST(c.defragment);
   const channel& w = *s.find_channel("waiting");
   BOOST_TEST(w.program.empty());
   BOOST_TEST(s.option_path(w) == "/etc/waiting.option");
@@ -251,7 +257,7 @@ BOOST_AUTO_TEST_CASE(a_section_named_like_a_built_in_channel_changes_only_what_i
   BOOST_REQUIRE(s.find_channel("maildir")->program.size() == 1u);
   BOOST_TEST(s.find_channel("maildir")->program[0] == "maildir");
   BOOST_TEST(s.find_channel("maildir")->options.size() == 1u);
-  BOOST_TEST(s.channels.size() == 5u);
+  BOOST_TEST(s.channels.size() == 6u);
 }
 
 BOOST_AUTO_TEST_CASE(without_built_in_parts_there_is_only_what_the_file_says) {

@@ -1,4 +1,5 @@
 // Messages of any size are decoded in the memory of a small one. JOBCTL_TEST_LONG=1: with 1 GiB each.
+#include "effort.hpp"
 #include "parts.hpp"
 #include "temporary_directory.hpp"
 
@@ -15,7 +16,8 @@ namespace mime = mta::mime;
 
 constexpr std::uint64_t mib = 1u << 20;
 constexpr std::uint64_t most_memory = 16 * mib;
-const std::uint64_t size = std::getenv("JOBCTL_TEST_LONG") != nullptr ? 1024 * mib : 64 * mib;
+const std::uint64_t size =
+    std::getenv("JOBCTL_TEST_LONG") != nullptr ? 1024 * mib : 64 * mib / test::effort_divisor;
 
 std::uint64_t resident() {
   std::ifstream in("/proc/self/statm");

@@ -41,7 +41,7 @@ bool is_running(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
 /// until that has become the program, a moment later: so for a holder that is gone, some time. Else the error
 /// is EWOULDBLOCK.
 int take_lock(int descriptor) {
-  constexpr auto patience = std::chrono::seconds(5), step = std::chrono::milliseconds(5);
+  constexpr std::chrono::milliseconds patience = std::chrono::seconds(5), step = std::chrono::milliseconds(5);
   const auto late = std::chrono::steady_clock::now() + patience;
   while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     const int failure = errno;

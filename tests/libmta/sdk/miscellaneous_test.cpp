@@ -6,11 +6,13 @@
 #include <cctype>
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <fcntl.h>
 #include <set>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <utility>
 
 namespace {
 
@@ -278,6 +280,31 @@ BOOST_AUTO_TEST_CASE(recipients_are_logged_by_mm_debug_of_any_level_but_0) {
   BOOST_TEST(text.find(": to joe@example.org: accepted\n") != std::string::npos);
   BOOST_TEST(text.find(": to joe@nowhere.example: ") != std::string::npos);
   BOOST_TEST(text.find("ann@") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(each_part_is_logged_by_debugging_of_decodes) {
+  const test::site s;
+  mta_decode_read_t* const read = [](void* ctx, const char** line, size_t* length) {
+    static constexpr const char* message = "Content-Type: image/gif; name=a.gif\n\nx\n";
+    if (std::exchange(*static_cast<bool*>(ctx), true)) return MTA_EOF;
+    *line = message;
+    *length = std::strlen(message);
+    return MTA_OK;
+  };
+  const auto one = [&] {
+    bool was_read = false;
+    return mtaDecodeMessage(
+        &was_read, MTA_DECODE_PROC, reinterpret_cast<void*>(read), 0, nullptr,
+        [](void*, mta_decode_t*, int, const char*, size_t) { return MTA_OK; }, MTA_TERM_LF, 0);
+  };
+  captured_output out;
+  BOOST_TEST(mtaDebug(MTA_DEBUG_DECODE, 0) == MTA_OK);
+  BOOST_TEST(one() == MTA_OK);
+  BOOST_TEST(mtaDebug(MTA_DEBUG_NODECODE, 0) == MTA_OK);
+  BOOST_TEST(one() == MTA_OK);
+  const std::string text = out.end();
+  BOOST_TEST(text.find(": part 0: image/gif, file a.gif\n") != std::string::npos);
+  BOOST_TEST(std::count(text.begin(), text.end(), '\n') == 1);
 }
 
 BOOST_AUTO_TEST_CASE(errors_of_mtaDebug) {

@@ -8,7 +8,8 @@ PKG_CONFIG_PATH and CMAKE_PREFIX_PATH. Every fenced block of the page must be on
     ```console           lines beginning with "$ " are commands, with "> " go on with the one before; all others
                          are what it prints. All of a page's commands run in one shell
 
-In what is printed, "…" stands for anything within a line, and a line of just "…" for any lines. A command must end with
+In what is printed, "…" stands for anything within a line, and a line of just "…" for any lines; blanks in a row count
+as one, since the width of a table's columns depends on what is in them. A command must end with
 status 0. One that only looks (cat, grep, jobctl ls, …) is repeated for a while if it shows something else: mail takes its
 time. Compilers add -Wall -Wextra -Werror to what the page says.
 
@@ -59,10 +60,14 @@ def session(start, text):
     return steps
 
 
+def one_blank(text):
+    return re.sub(" +", " ", text)
+
+
 def pattern(expected):
     """A regular expression for the lines that a page shows."""
     made = ""
-    for line in expected:
+    for line in map(one_blank, expected):
         made += "(.*\n)*?" if line.strip() == "…" else ".*".join(map(re.escape, line.split("…"))) + "\n"
     return re.compile(made)
 
@@ -101,7 +106,7 @@ def run_step(shell, command, expected):
     deadline = time.monotonic() + (PATIENCE if LOOKING.match(command) else 0)
     while True:
         status, printed = shell.run(command)
-        if status == 0 and pattern(expected).fullmatch(printed):
+        if status == 0 and pattern(expected).fullmatch(one_blank(printed)):
             return None
         if time.monotonic() > deadline:
             return f"ended with {status} and printed\n{printed}--- but the page shows\n" + "\n".join(expected)

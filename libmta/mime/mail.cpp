@@ -403,6 +403,8 @@ class composer {
     enqueue::header_completion c = completion();
     const std::string unique = unique_name();
     c.id = unique;
+    const std::string submitter = "from userid " + std::to_string(::getuid());
+    c.submitter = submitter;
     const std::string header = header_text();  // before the bodies: it makes the boundary
     for (const std::string& text : {enqueue::received_line(c), header, std::string("\n")})
       if (auto done = message.write(text); !done) return done.error();

@@ -296,7 +296,7 @@ class composer {
     const auto fields = enqueue::header_fields(own);
     for (const header_field& f : fields) {
       has_from |= equal_ignoring_case(f.name, "from");
-      has_destination |= is_any_of(f.name, {"to", "cc", "bcc"});
+      has_destination |= is_any_of(f.name, {"to", "cc"});  // blind copies are taken out
     }
     const bool resend = has_destination && mail_.resent;
     const bool writes_from = mail_.from || !has_from;

@@ -16,7 +16,7 @@ constexpr std::size_t chunk = 64 * 1024;            // bytes read at once
 // A fragment has at least so much content, if the header alone takes the rest of what is allowed.
 constexpr std::uint64_t least_bytes = 256, least_lines = 4;
 // What is added to each fragment's header: Message-ID, MIME-Version, Content-Type, and to the subject.
-constexpr std::uint64_t added_bytes = 320, added_lines = 5;
+constexpr std::uint64_t added_bytes = 320, added_lines = 7;
 
 result<std::size_t> read_at(const queue::content_source& content, std::uint64_t offset,
                             std::span<std::byte> buffer) {

@@ -26,8 +26,8 @@ struct submission::impl {
     std::string channel, host;
     queue::envelope envelope;
     bool non_ascii_address = false;
-    queue::committed committed;  // once it is
-    bool queued = false;         // it is, and was not taken back
+    queue::committed committed;               // once it is
+    bool queued = false;                      // it is, and was not taken back
     std::shared_ptr<content_buffer> content;  // of a fragment; else the message's
   };
 

@@ -296,7 +296,7 @@ class composer {
     const auto fields = enqueue::header_fields(own);
     for (const header_field& f : fields) {
       has_from |= equal_ignoring_case(f.name, "from");
-      has_destination |= is_any_of(f.name, {"to", "cc", "bcc"});
+      has_destination |= is_any_of(f.name, {"to", "cc"});  // blind copies are taken out
     }
     const bool resend = has_destination && mail_.resent;
     const bool writes_from = mail_.from || !has_from;
@@ -403,6 +403,8 @@ class composer {
     enqueue::header_completion c = completion();
     const std::string unique = unique_name();
     c.id = unique;
+    const std::string submitter = "from userid " + std::to_string(::getuid());
+    c.submitter = submitter;
     const std::string header = header_text();  // before the bodies: it makes the boundary
     for (const std::string& text : {enqueue::received_line(c), header, std::string("\n")})
       if (auto done = message.write(text); !done) return done.error();

@@ -1,5 +1,6 @@
-/* every_routine.c: every routine has exactly the type of the book, in every language; and what the book's C++ wrapper
-   does around the header compiles. Then a round without a controller: addresses, options, decoding, sending. */
+/* every_routine.c: every routine has exactly the type of the book, in every language; and what the book's C++
+   wrapper does around the header compiles. Then a round without a controller: addresses, options, decoding,
+   sending. */
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -11,7 +12,7 @@ namespace wrapper {
 const int MTA_OK = 0;
 const int MTA_BADARGS = 3;
 const int MTA_TIMEDOUT = 20;
-}
+}  // namespace wrapper
 using namespace wrapper;
 #endif
 
@@ -68,8 +69,8 @@ struct routines {
   int (*address_parse)(mta_adr_t**, size_t*, const char*, size_t, int, ...);
   int (*address_get_n)(mta_adr_t*, size_t, const char**, size_t*, int);
   void (*address_finish)(mta_adr_t*);
-  int (*address_parts)(const char*, size_t, char*, size_t*, size_t, char*, size_t*, size_t, char*, size_t*, size_t,
-                       char*, size_t*, size_t);
+  int (*address_parts)(const char*, size_t, char*, size_t*, size_t, char*, size_t*, size_t, char*, size_t*,
+                       size_t, char*, size_t*, size_t);
   const char* (*address_to_channel)(char*, size_t*, size_t, const char*, size_t, int, int, ...);
   int (*option_start)(mta_opt_t**, const char*, size_t, int);
   int (*option_int)(mta_opt_t*, const char*, size_t, int*);
@@ -207,9 +208,10 @@ static int inspect(void* ctx, mta_decode_t* dctx, int type, const char* data, si
   if (type != MTA_DATA_NONE) return 0;
   if (mtaDecodeMessageInfoInt(dctx, MTA_DECODE_PART_NUMBER) == 0) return mtaDecodeMessagePartCopy(dctx, 0);
   CHECK(mtaDecodeMessageInfoParams(dctx, MTA_DECODE_CTYPE_PARAMS, &parameters) == parameters);
-  CHECK(mtaOptionString(parameters, "NAME", 0, name, NULL, sizeof name) == MTA_OK && strcmp(name, "a b") == 0);
-  return mtaDecodeMessagePartDelete(dctx, MTA_REASON, "It was bad.", (size_t)0, MTA_DECODE_CTYPE, "text", (size_t)0,
-                                    MTA_DECODE_CSUBTYPE, "plain", (size_t)0, 0);
+  CHECK(mtaOptionString(parameters, "NAME", 0, name, NULL, sizeof name) == MTA_OK &&
+        strcmp(name, "a b") == 0);
+  return mtaDecodeMessagePartDelete(dctx, MTA_REASON, "It was bad.", (size_t)0, MTA_DECODE_CTYPE, "text",
+                                    (size_t)0, MTA_DECODE_CSUBTYPE, "plain", (size_t)0, 0);
 }
 
 static int process_message(void** ctx2, void* ctx1, mta_dq_t* dq, const char* from, size_t length) {
@@ -234,7 +236,8 @@ static void decode(void) {
 
   memcpy(&input, &reader, sizeof input);
   memcpy(&output, &writer, sizeof output);
-  CHECK(mtaDecodeMessage(NULL, MTA_DECODE_PROC, input, MTA_DECODE_PROC, output, inspect, MTA_TERM_NONE, 0) == MTA_OK);
+  CHECK(mtaDecodeMessage(NULL, MTA_DECODE_PROC, input, MTA_DECODE_PROC, output, inspect, MTA_TERM_NONE, 0) ==
+        MTA_OK);
   CHECK(strcmp(text, "Hello.xxx") == 0 || strcmp(text, "Hello.") == 0);
   CHECK(strstr(written, "SGVsbG8u") != NULL);
   CHECK(strstr(written, "It was bad.") != NULL);
@@ -252,8 +255,8 @@ int main(void) {
 
   CHECK(channel_length == 32 && MTA_OK == 0 && MTA_TIMEDOUT == 20);
   CHECK(all.init(0) == MTA_OK);
-  CHECK(mtaAddressParse(&addresses, &count, "A. Person <ap@a.example>, bo", 0, MTA_DOMAIN, "b.example", (size_t)0, 0) ==
-        MTA_OK);
+  CHECK(mtaAddressParse(&addresses, &count, "A. Person <ap@a.example>, bo", 0, MTA_DOMAIN, "b.example",
+                        (size_t)0, 0) == MTA_OK);
   CHECK(count == 2);
   CHECK(mtaAddressGetN(addresses, 1, &string, NULL, MTA_ADDR_LOCAL | MTA_ADDR_DOMAIN) == MTA_OK &&
         strcmp(string, "bo@b.example") == 0);
@@ -267,9 +270,10 @@ int main(void) {
   list[0].item_address = "id";
   list[0].item_length = 0;
   list[1].item_code = 0;
-  CHECK(mtaEnqueueStart(&nq, "ann@example.org", 0, MTA_NOTIFY_FLAGS, 0x10, MTA_ITEM_LIST, list, MTA_DELIVERY_FLAGS, 2,
-                        MTA_CHANNEL, "maildir", 0, 0) == MTA_OK);
-  CHECK(mtaEnqueueInfo(nq, MTA_ENV_ID, &string, &count, 0) == MTA_OK && count == 2 && strcmp(string, "id") == 0);
+  CHECK(mtaEnqueueStart(&nq, "ann@example.org", 0, MTA_NOTIFY_FLAGS, 0x10, MTA_ITEM_LIST, list,
+                        MTA_DELIVERY_FLAGS, 2, MTA_CHANNEL, "maildir", 0, 0) == MTA_OK);
+  CHECK(mtaEnqueueInfo(nq, MTA_ENV_ID, &string, &count, 0) == MTA_OK && count == 2 &&
+        strcmp(string, "id") == 0);
   CHECK(mtaEnqueueTo(nq, "bob@send.example", 0, 0) == MTA_OK);
   CHECK(mtaEnqueueWriteLine(nq, "Subject: ", 0, "every routine", (size_t)0, 0) == MTA_OK);
   CHECK(mtaEnqueueFinish(nq, 0) == MTA_OK);

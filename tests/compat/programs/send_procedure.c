@@ -1,10 +1,9 @@
 /* send_procedure.c: the body from a routine that gives it line by line: the fourth sample. */
-#include <sys/types.h>
-
 #include <mtasdk.h>
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {

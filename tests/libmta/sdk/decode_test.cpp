@@ -698,6 +698,7 @@ BOOST_AUTO_TEST_CASE(the_cpp_interface_takes_messages_in_hand_and_submissions) {
   enqueue_text(mixed);
   mta::dequeue_options options;
   options.max_attempts = 0;
+  options.retry_interval = std::chrono::milliseconds(0);
   options.max_threads = 1;
   const auto done = mta::dequeue(options, [&](mta::message& m) {
     if (m.recipients()[0].address == "carl@example.org") {

@@ -112,14 +112,14 @@ class MessageFile:
             return BAD, 0
         recipients, record = struct.unpack_from("<HQ", entry, 14)
 
-        # The state: sequence, phase, reason, attempts, next attempt, time of change, one bit per recipient.
+        # The state: sequence, phase, reason, attempts, notices (kept as they are), next attempt, time of change, one bit per recipient.
         copies = [entry[128:192], entry[192:256]]
         sequences = [struct.unpack_from("<I", c, 4)[0]
                      if struct.unpack_from("<I", c)[0] == xxh3(c[4:], seed) & 0xFFFFFFFF else 0 for c in copies]
         newest = 0 if sequences[0] >= sequences[1] else 1
-        sequence, phase, attempts, done = sequences[newest], 0, 0, bytearray(32)
+        sequence, phase, attempts, notices, done = sequences[newest], 0, 0, 0, bytearray(32)
         if sequence != 0:
-            phase, _, attempts = struct.unpack_from("<BBH", copies[newest], 8)
+            phase, _, attempts, notices = struct.unpack_from("<BBHI", copies[newest], 8)
             done = bytearray(copies[newest][32:64])
         if phase >= PHASE_FINISHED:
             return GONE, 0
@@ -147,7 +147,7 @@ class MessageFile:
             os.pwrite(self.fd, copies[newest], at + 128 + 64 * newest)
             os.fdatasync(self.fd)
         state = struct.pack("<IBBHIqq", sequence + 1, PHASE_FINISHED if all_done else PHASE_DEFERRED, 0, attempts + 1,
-                            0, 0, now()) + bytes(done)
+                            notices, 0, now()) + bytes(done)
         state = struct.pack("<I", xxh3(state, seed) & 0xFFFFFFFF) + state
         os.pwrite(self.fd, state, at + 128 + 64 * (1 - newest if sequence != 0 else 0))
         return (FINISHED if all_done else DEFERRED), 0

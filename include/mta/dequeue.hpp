@@ -49,8 +49,9 @@ enum class disposition : std::uint8_t {
   returned = 5,         ///< to be returned to its sender
   timed_out = 6,        ///< to be returned to its sender: too long in the queue
 };
-// Until notifications exist, failed, returned and timed_out put the message on hold, with the reason in its
-// history, so that an operator decides: nothing is dropped silently and no sender is left without an answer.
+// What the sender is told of it, as his NOTIFY, RET, ORCPT and ENVID ask (RFC 3461), is decided and committed
+// by finish(): failed, returned and timed_out make a failure report, delivered and relayed_foreign a success
+// report, relayed nothing.
 
 /// Delivery notification requests (RFC 3461); the bits are those of MTA_NOTIFY_*.
 enum class notify_flags : std::uint32_t {
@@ -144,8 +145,9 @@ class MTA_API message {
   void dispose(const recipient&, disposition, std::string_view reason = {});
   /// Notes the same for all.
   void dispose(disposition, std::string_view reason = {});
-  /// Ends the processing: the dispositions are written to the queue. Recipients without one are deferred.
-  /// After an error the message is deferred for all. Errors: the system's; errc::gone (finished already).
+  /// Ends the processing: the sender is notified where that is due, then the dispositions are written to the
+  /// queue. Recipients without one are deferred. After an error the message is deferred for all. Errors: the
+  /// system's; errc::no_space (for a notification); errc::gone (finished already).
   result<> finish();
   result<> finish(disposition d, std::string_view reason = {}) {
     dispose(d, reason);

@@ -17,10 +17,16 @@ const std::array<backoff_schedule, 3>& builtin_backoff() {
   return schedules;
 }
 
+notice_schedule builtin_notices() {
+  using std::chrono::hours;
+  return {hours(3 * 24), hours(6 * 24), hours(9 * 24), hours(12 * 24)};
+}
+
 channel plain_channel(std::string name) {
   channel c;
   c.name = std::move(name);
   c.backoff = builtin_backoff();
+  c.notices.fill(builtin_notices());
   return c;
 }
 

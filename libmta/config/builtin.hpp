@@ -15,6 +15,8 @@ inline constexpr std::string_view builtin_pool = "DEFAULT";
 
 /// The documented retry schedules, by priority: urgent, normal, nonurgent.
 const std::array<backoff_schedule, 3>& builtin_backoff();
+/// 3, 6, 9 and 12 days.
+notice_schedule builtin_notices();
 
 /// A channel with every default, no program, and no pool or host yet.
 channel plain_channel(std::string name);

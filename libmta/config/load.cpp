@@ -40,7 +40,7 @@ struct line {
 
 struct section {
   int number = 0;    // line of its heading
-  std::string kind;  // "jobctl", "queue", "dequeue", "pool", "channel", "routes"
+  std::string kind;  // "jobctl", "queue", "dequeue", "notify", "pool", "channel", "routes"
   std::string name;  // of pool and channel; of routes: the source channel
   std::vector<line> lines;
 
@@ -78,6 +78,7 @@ class reader {
   void apply_site(const section&);
   void apply_queue(const section&);
   void apply_dequeue(const section&);
+  void apply_notify(const section&);
   void apply_pool(const section&);
   void apply_channel(const section&);
   void apply_routes(const section&);
@@ -105,8 +106,8 @@ class reader {
 // --- lines and sections
 // ------------------------------------------------------------------------------------------
 
-constexpr std::array<std::string_view, 7> known_sections{
-    "jobctl", "queue", "dequeue", "pool NAME", "channel NAME", "routes", "routes from CHANNEL"};
+constexpr std::array<std::string_view, 8> known_sections{
+    "jobctl", "queue", "dequeue", "notify", "pool NAME", "channel NAME", "routes", "routes from CHANNEL"};
 
 void reader::heading(int number, std::string_view inside) {
   skipping_ = true;
@@ -114,7 +115,7 @@ void reader::heading(int number, std::string_view inside) {
   section s;
   s.number = number;
   s.kind = words.empty() ? std::string{} : lower_case(words[0]);
-  const bool plain = s.kind == "jobctl" || s.kind == "queue" || s.kind == "dequeue";
+  const bool plain = s.kind == "jobctl" || s.kind == "queue" || s.kind == "dequeue" || s.kind == "notify";
   if (s.kind == "pool" || s.kind == "channel") {
     const bool pool_section = s.kind == "pool";
     if (words.size() != 2 || !(pool_section ? valid_pool_name(words[1]) : valid_channel_name(words[1])))
@@ -276,6 +277,14 @@ void reader::apply_dequeue(const section& s) {
   apply(s, known);
 }
 
+void reader::apply_notify(const section& s) {
+  notify_settings& n = result_.notify;
+  po::options_description known;
+  known.add_options()("templates", into<absolute_path>(n.templates))(
+      "content_limit", into<byte_count<0, 64u << 20>>(n.content_limit))("name", into<display_name>(n.name));
+  apply(s, known);
+}
+
 void reader::apply_pool(const section& s) {
   pool p;
   p.name = s.name;
@@ -313,6 +322,8 @@ void reader::apply_channel(const section& s) {
 
   std::optional<backoff_schedule> all;
   std::array<std::optional<backoff_schedule>, 3> by_priority;
+  std::optional<notice_schedule> all_notices;
+  std::array<std::optional<notice_schedule>, 3> notices;
   po::options_description known;
   known.add_options()("program", into<command_line>(c.program))(
       "option_file", into<absolute_path>(c.option_file))("pool", into<pool_name>(c.pool))(
@@ -320,7 +331,10 @@ void reader::apply_channel(const section& s) {
       "threaddepth", into<count>(c.thread_depth))("threads", into<number<1, 4096>>(c.threads_per_job))(
       "backoff", into<backoff_list>(all))("urgentbackoff", into<backoff_list>(by_priority[0]))(
       "normalbackoff", into<backoff_list>(by_priority[1]))(
-      "nonurgentbackoff", into<backoff_list>(by_priority[2]))("group", into<group_value>(c.group))(
+      "nonurgentbackoff", into<backoff_list>(by_priority[2]))("notices", into<notice_list>(all_notices))(
+      "urgentnotices", into<notice_list>(notices[0]))("normalnotices", into<notice_list>(notices[1]))(
+      "nonurgentnotices", into<notice_list>(notices[2]))("sendpost", into<post_copy_value>(c.send_post))(
+      "warnpost", into<post_copy_value>(c.warn_post))("group", into<group_value>(c.group))(
       "deliveryflags", into<number<0, 0xFFFFFFFF>>(c.delivery_flags))("logging", into<yes_or_no>(c.logging))(
       "stop", into<yes_or_no>(c.stopped))("maxblocks", into<number<0, 0xFFFFFFFF>>(c.max_blocks))(
       "maxlines", into<number<0, 0xFFFFFFFF>>(c.max_lines))("defragment", into<yes_or_no>(c.defragment));
@@ -341,6 +355,8 @@ void reader::apply_channel(const section& s) {
   for (std::size_t i = 0; i < c.backoff.size(); ++i) {
     if (all) c.backoff[i] = *all;
     if (by_priority[i]) c.backoff[i] = *by_priority[i];
+    if (all_notices) c.notices[i] = *all_notices;
+    if (notices[i]) c.notices[i] = *notices[i];
   }
   for (const line& l : s.lines) {
     if (l.key == "pool") pool_key_lines_[s.name] = l.number;
@@ -464,10 +480,11 @@ load_result<settings> reader::read(std::string_view text, std::string_view root_
   read_values();
 
   // [jobctl] first, wherever it stands: `builtin` decides what a channel section starts from.
-  const std::array<std::pair<std::string_view, void (reader::*)(const section&)>, 6> kinds{
+  const std::array<std::pair<std::string_view, void (reader::*)(const section&)>, 7> kinds{
       {{"jobctl", &reader::apply_site},
        {"queue", &reader::apply_queue},
        {"dequeue", &reader::apply_dequeue},
+       {"notify", &reader::apply_notify},
        {"pool", &reader::apply_pool},
        {"channel", &reader::apply_channel},
        {"routes", &reader::apply_routes}}};

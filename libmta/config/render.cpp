@@ -34,6 +34,20 @@ std::string text_of(const backoff_schedule& schedule) {
   return out;
 }
 
+std::string text_of_notices(const notice_schedule& schedule) {
+  return schedule.empty() ? "never" : text_of(schedule);
+}
+
+std::string text_of(post_copy when) {
+  switch (when) {
+    case post_copy::never: break;
+    case post_copy::errors: return "errors";
+    case post_copy::unless_empty: return "copy";
+    case post_copy::always: return "always";
+  }
+  return "never";
+}
+
 std::string text_of(const free_reserve& reserve) {
   std::string out = std::to_string(reserve.bytes);
   if (reserve.percent != 0) out += ' ' + std::to_string(reserve.percent) + '%';
@@ -53,6 +67,11 @@ void write_channel(writer& w, const channel& c) {
   w.key("urgentbackoff", text_of(c.backoff[0]));
   w.key("normalbackoff", text_of(c.backoff[1]));
   w.key("nonurgentbackoff", text_of(c.backoff[2]));
+  w.key("urgentnotices", text_of_notices(c.notices[0]));
+  w.key("normalnotices", text_of_notices(c.notices[1]));
+  w.key("nonurgentnotices", text_of_notices(c.notices[2]));
+  w.key("sendpost", text_of(c.send_post));
+  w.key("warnpost", text_of(c.warn_post));
   w.key("group", std::string(c.group == grouping::host ? "host" : "channel"));
   w.key("deliveryflags", c.delivery_flags);
   w.key("maxblocks", c.max_blocks);
@@ -106,6 +125,11 @@ std::string to_text(const settings& s) {
   w.key("max_messages", s.dequeue.max_messages);
   w.key("stack_size", s.dequeue.stack_size);
   w.key("wait_timeout", s.dequeue.wait_timeout);
+
+  w.section("notify");
+  w.key("templates", s.templates_directory());
+  w.key("content_limit", s.notify.content_limit);
+  w.key("name", s.notify.name);
 
   for (const pool& p : s.pools) {
     w.section("pool " + p.name);

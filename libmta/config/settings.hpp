@@ -22,12 +22,25 @@ namespace mta::config {
 inline constexpr std::size_t max_channel_name = 32;  ///< CHANLENGTH, bytes
 inline constexpr std::size_t max_address = 256;      ///< ALFA_SIZE, bytes
 inline constexpr std::size_t max_backoff_steps = 8;
+inline constexpr std::size_t max_notices = 5;
 
 /// Waits after the 1st, 2nd, … failed attempt; the last one repeats. Never empty.
 using backoff_schedule = std::vector<std::chrono::seconds>;
 
 /// The channel that puts fragments together again.
 inline constexpr std::string_view defragment_channel = "defragment";
+
+/// Ages, increasing, at which the sender of a message is told that it still waits; at the last one it is
+/// returned. Empty: never.
+using notice_schedule = std::vector<std::chrono::seconds>;
+
+/// When the postmaster gets a copy of a notification (`sendpost`, `warnpost`).
+enum class post_copy : std::uint8_t {
+  never,
+  errors,        ///< if its sender cannot be told: there is none, or no way to him
+  unless_empty,  ///< of each, unless the sender is empty
+  always,
+};
 
 /// A pool of processes. The first pool of a site serves the channels that name none.
 struct pool {
@@ -54,6 +67,9 @@ struct channel {
   std::uint32_t thread_depth = 10;          ///< `threaddepth`: waiting messages that deserve one more thread
   std::uint32_t threads_per_job = 20;       ///< `threads`: assumed for a program that is not yet connected
   std::array<backoff_schedule, 3> backoff;  ///< by priority: urgent, normal, nonurgent
+  std::array<notice_schedule, 3> notices;   ///< by priority
+  post_copy send_post = post_copy::never;   ///< `sendpost`: of failures
+  post_copy warn_post = post_copy::never;   ///< `warnpost`: of delays
   grouping group = grouping::channel;
   std::uint32_t delivery_flags =
       0;                 ///< `deliveryflags`: ORed into the flags of what is enqueued to this channel
@@ -100,6 +116,13 @@ struct controller_settings {
   std::string log_level = "info";  ///< debug, info, warning, error
 };
 
+/// Delivery status notifications.
+struct notify_settings {
+  std::string templates;  ///< absolute path of the directory with the texts; empty: <root>/templates
+  std::uint64_t content_limit = 1u << 20;     ///< larger content is not returned, only its header; bytes
+  std::string name = "Mail Delivery System";  ///< display name of the postmaster who sends them
+};
+
 /// Defaults of mtaDequeueStart() and its C++ form; items given in code win.
 struct dequeue_settings {
   std::chrono::seconds retry_interval{10};  ///< MTA_JBC_RETRY_INTERVAL
@@ -129,6 +152,7 @@ struct settings {
   queue_settings queue;
   controller_settings controller;
   dequeue_settings dequeue;
+  notify_settings notify;
   std::vector<pool> pools;        ///< never empty
   std::vector<channel> channels;  ///< sorted by name
   std::vector<route> routes;      ///< in file order, built-in ones last
@@ -138,6 +162,9 @@ struct settings {
   std::string log_directory() const { return root + "/log"; }
   std::string program_socket() const { return root + "/run/jobctl.sock"; }
   std::string api_socket() const { return root + "/run/api.sock"; }
+  std::string templates_directory() const {
+    return notify.templates.empty() ? root + "/templates" : notify.templates;
+  }
   std::string lock_file() const { return root + "/run/jobctl.lock"; }
 
   /// nullptr: not configured. Lifetime: that of the settings.

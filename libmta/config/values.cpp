@@ -100,6 +100,49 @@ void read(std::string_view text, backoff_list& into) {
   }
 }
 
+void read(std::string_view text, notice_list& into) {
+  into.value.clear();
+  if (equal_ignoring_case(text, "never")) return;
+  std::string bare(text);
+  std::replace_if(
+      bare.begin(), bare.end(), [](char c) { return c == '"' || c == ','; }, ' ');
+  const auto words = split_words(bare);
+  const bad_value expected{
+      "1 to 5 increasing ages from 1s to 366d, such as \"1d 2d 5d\" (a number alone is days), or \"never\""};
+  if (words.empty() || words.size() > max_notices) throw expected;
+  for (const auto word : words) {
+    // A number alone is days, as in the MTA's manuals: taken for seconds, it would return all mail at once.
+    const bool days = std::all_of(word.begin(), word.end(), is_digit);
+    const auto value = parse_duration(days ? std::string(word) + 'd' : std::string(word));
+    if (!value || value->count() < 1000 || value->count() % 1000 != 0 ||
+        *value > std::chrono::hours(24 * 366))
+      throw expected;
+    const auto age = std::chrono::duration_cast<std::chrono::seconds>(*value);
+    if (!into.value.empty() && age <= into.value.back()) throw expected;
+    into.value.push_back(age);
+  }
+}
+
+void read(std::string_view text, post_copy_value& into) {
+  constexpr std::pair<std::string_view, post_copy> words[] = {{"never", post_copy::never},
+                                                              {"errors", post_copy::errors},
+                                                              {"copy", post_copy::unless_empty},
+                                                              {"always", post_copy::always}};
+  for (const auto& [word, value] : words)
+    if (equal_ignoring_case(text, word)) {
+      into.value = value;
+      return;
+    }
+  throw bad_value{
+      "never, errors (when the sender cannot be told), copy (unless the sender is empty) or always"};
+}
+
+void read(std::string_view text, display_name& into) {
+  if (text.empty() || text.size() > max_address || std::any_of(text.begin(), text.end(), is_8bit))
+    throw bad_value{"a name of 1 to 256 ASCII characters"};
+  into.value = std::string(text);
+}
+
 void read(std::string_view text, reserve_value& into) {
   const bad_value expected{
       "free space to keep, in bytes or in percent of the file system, or both: \"64M\", \"5%\", \"64M 5%\""};

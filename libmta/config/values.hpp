@@ -42,6 +42,15 @@ struct yes_or_no {
 struct backoff_list {
   backoff_schedule value;
 };
+struct notice_list {
+  notice_schedule value;
+};
+struct post_copy_value {
+  post_copy value{};
+};
+struct display_name {
+  std::string value;
+};
 struct reserve_value {
   free_reserve value;
 };
@@ -83,6 +92,9 @@ std::chrono::milliseconds read_duration(std::string_view text, std::int64_t leas
                                         std::int64_t step);
 void read(std::string_view text, yes_or_no&);
 void read(std::string_view text, backoff_list&);
+void read(std::string_view text, notice_list&);
+void read(std::string_view text, post_copy_value&);
+void read(std::string_view text, display_name&);
 void read(std::string_view text, reserve_value&);
 void read(std::string_view text, command_line&);
 void read(std::string_view text, absolute_path&);

@@ -14,11 +14,26 @@ constexpr auto window_size = std::size_t{256} * 1024;  // bytes of content read 
 constexpr std::string_view names[] = {"deferred",        "delivered", "failed",   "relayed",
                                       "relayed_foreign", "returned",  "timed_out"};
 
-bool is_final(disposition d) {
+/// The message has reached somebody who is responsible for it now.
+bool is_handed_on(disposition d) {
   return d == disposition::delivered || d == disposition::relayed || d == disposition::relayed_foreign;
 }
-bool wants_hold(disposition d) {
+bool is_failure(disposition d) {
   return d == disposition::failed || d == disposition::returned || d == disposition::timed_out;
+}
+
+/// What there may be to tell the sender; nothing of a deferral, and of what another system answers for.
+std::optional<notify::kind> report_of(disposition d) {
+  switch (d) {
+    case disposition::delivered: return notify::kind::delivered;
+    case disposition::failed: return notify::kind::failed;
+    case disposition::relayed_foreign: return notify::kind::relayed;
+    case disposition::returned: return notify::kind::returned;
+    case disposition::timed_out: return notify::kind::timed_out;
+    case disposition::deferred:
+    case disposition::relayed: break;
+  }
+  return {};
 }
 
 queue::time_point now_ms() {
@@ -46,22 +61,20 @@ void append_json_string(std::string& out, std::string_view text) {
 
 }  // namespace
 
-context::context(claimed c, const config::settings& settings, const config::channel& channel, int thread_id)
+context::context(claimed c, notifier& n, const config::channel& channel, int thread_id)
     : claimed_(std::move(c)),
-      settings_(settings),
+      notifier_(n),
       channel_(channel),
       thread_id_(thread_id),
       id_(to_string(claimed_.id)) {}
 
-result<std::unique_ptr<context>> context::open(claimed c, const config::settings& settings,
-                                               const config::channel& channel, int thread_id) {
-  std::unique_ptr<context> made(new context(std::move(c), settings, channel, thread_id));
+result<std::unique_ptr<context>> context::open(claimed c, notifier& n, const config::channel& channel,
+                                               int thread_id) {
+  std::unique_ptr<context> made(new context(std::move(c), n, channel, thread_id));
   auto envelope = made->claimed_.lock->file().read_envelope(made->entry());
   if (!envelope) return envelope.error();
   made->envelope_ = std::move(*envelope);
   const auto& all = made->envelope_.recipients;
-  const std::uint32_t default_notify =
-      made->envelope_.notify_flags != 0 ? made->envelope_.notify_flags : 0x19u;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (made->claimed_.listed.state.finished.test(i)) continue;
     recipient r;
@@ -70,11 +83,7 @@ result<std::unique_ptr<context>> context::open(claimed c, const config::settings
     r.intermediate = all[i].intermediate.empty() ? all[i].address : all[i].intermediate;
     r.delivery_flags = all[i].delivery_flags | channel.delivery_flags;
     if (!all[i].replaces_delivery_flags) r.delivery_flags |= made->envelope_.delivery_flags;
-    std::uint32_t notify = all[i].notify_flags != 0 ? all[i].notify_flags : default_notify;
-    // How much content to return is always said; it belongs to the message.
-    if ((notify & 0x07u) == 0) notify |= default_notify & 0x07u;
-    if ((notify & 0x07u) == 0) notify |= 0x01u;
-    r.notify = static_cast<notify_flags>(notify);
+    r.notify = static_cast<notify_flags>(notify::effective_flags(made->envelope_, all[i]));
     r.index = static_cast<std::uint16_t>(i);
     made->recipients_.push_back(r);
   }
@@ -189,16 +198,24 @@ void context::dispose(std::size_t place, disposition d, std::string_view reason)
 
 result<> context::finish() {
   if (finished_) return error(errc::gone, "finish message " + id_ + " (finished already)");
+  // The notification first, and durably: only then may the queue forget the recipients that it is about.
+  const auto told = tell_sender();
+  untold_ = !told;
   queue::message_state state = claimed_.listed.state;
-  bool all_final = true, hold = false;
+  bool all_final = true, any_final = false, waiting = false;
   for (std::size_t i = 0; i < noted_.size(); ++i) {
-    const disposition d = noted_[i].set ? noted_[i].what : disposition::deferred;
-    if (is_final(d))
-      state.finished.set(recipients_[i].index);
-    else
-      all_final = false;
-    hold = hold || wants_hold(d);
+    const disposition d = disposition_of(i);
+    // What was handed on is, whether or not its sender can be told; to do it again would be worse.
+    const bool final = is_handed_on(d) || (is_failure(d) && told);
+    if (final) state.finished.set(recipients_[i].index);
+    all_final = all_final && final;
+    any_final = any_final || final;
+    waiting = waiting || d == disposition::deferred;
   }
+  if (told)
+    log_failures(*told);
+  else
+    write_log_line("message " + id_ + ": its sender cannot be notified: " + told.error().message());
   if (all_final) {
     state.phase = queue::phase::finished;
     if (state.attempts > 0) note_history(noted_, now_ms());
@@ -206,13 +223,59 @@ result<> context::finish() {
   }
   if (state.attempts < 0xFFFF) ++state.attempts;
   note_history(noted_, now_ms());
-  if (hold) {
+  if (!told) note_text("its sender cannot be notified: " + told.error().message(), now_ms());
+  if (!told && notify::is_lasting(told.error()) && !waiting) {
+    // Nobody to tell, now and later: an operator must decide. Nothing is dropped silently.
     state.phase = queue::phase::held;
     state.why = queue::reason::undeliverable;
     return write(state, wire::outcome::held);
   }
   state.phase = queue::phase::deferred;
-  return write(state, wire::outcome::deferred);
+  const auto written = write(state, wire::outcome::deferred);
+  if (written && !told && !any_final) return told.error();  // all are deferred, whatever was said
+  return written;
+}
+
+/// Nothing at all for what is delivered the usual way.
+result<notify::told> context::tell_sender() {
+  std::vector<notify::recipient_report> reports;
+  for (std::size_t i = 0; i < noted_.size(); ++i) {
+    const auto what = report_of(disposition_of(i));
+    if (!what) continue;
+    const auto flags = static_cast<std::uint32_t>(recipients_[i].notify);
+    if (is_failure(disposition_of(i)) || (!envelope_.from.empty() && notify::asked_for(*what, flags)))
+      reports.push_back({recipients_[i].index, *what, noted_[i].reason});
+  }
+  if (reports.empty()) return notify::told{};
+  const auto now = now_ms();
+  const notify::subject about{
+      envelope_,
+      entry(),
+      id_,
+      channel_.name,
+      [this](std::uint64_t offset, std::span<std::byte> buffer) { return read(offset, buffer); },
+      now,
+      now,
+      {}};
+  return notifier_.send(about, reports);
+}
+
+void context::log_failures(const notify::told& told) const {
+  std::string line;
+  for (std::size_t i = 0; i < noted_.size(); ++i) {
+    if (!is_failure(disposition_of(i))) continue;
+    line += (line.empty() ? "" : "; ") + std::string(recipients_[i].address) + ' ' +
+            std::string(names[static_cast<std::size_t>(noted_[i].what)]);
+    if (!noted_[i].reason.empty()) line += ": " + noted_[i].reason;
+  }
+  for (const std::string& remark : told.remarks) write_log_line("message " + id_ + ": " + remark);
+  if (line.empty()) return;
+  std::string ids;
+  for (const std::string& id : told.ids) ids += (ids.empty() ? "" : ", ") + id;
+  write_log_line("message " + id_ + ": " + line +
+                 (!ids.empty()             ? "; notified by " + ids
+                  : envelope_.from.empty() ? "; it has no sender who could be notified"
+                                           : "; its sender does not want to be notified"));
 }
 
 result<> context::defer(std::string_view reason) {
@@ -267,19 +330,26 @@ void context::account(queue::time_point now, const error* trouble) {
   e.queue_time = now - entry().committed;
   e.time = now;
   for (std::size_t i = 0; i < noted_.size(); ++i) {
-    const disposition d = noted_[i].set && trouble == nullptr ? noted_[i].what : disposition::deferred;
-    e.code = is_final(d)     ? accounting::action::dequeued
-             : wants_hold(d) ? accounting::action::rejected
-                             : accounting::action::deferred;
-    constexpr auto reports = notify_flags::delay | notify_flags::failure | notify_flags::success;
-    if (e.code == accounting::action::rejected && !has(recipients_[i].notify, reports))
-      e.code = accounting::action::unreported;  // NOTIFY=NEVER
+    const disposition d = trouble == nullptr ? disposition_of(i) : disposition::deferred;
+    e.code = is_handed_on(d)             ? accounting::action::dequeued
+             : is_failure(d) && !untold_ ? accounting::action::rejected
+                                         : accounting::action::deferred;
+    if (e.code == accounting::action::rejected &&
+        !notify::asked_for(notify::kind::failed, static_cast<std::uint32_t>(recipients_[i].notify)))
+      e.code = accounting::action::unreported;  // NOTIFY=NEVER, and the like
     e.disposition = names[static_cast<std::size_t>(d)];
     e.original = recipients_[i].original;
     e.to = recipients_[i].address;
     e.reason = trouble != nullptr ? std::string_view(why) : std::string_view(noted_[i].reason);
     accounts_->record(e);
   }
+}
+
+void context::note_text(std::string_view text, queue::time_point now) {
+  std::string line = "{\"time\":" + std::to_string(now.time_since_epoch().count()) + ",\"text\":";
+  append_json_string(line, text);
+  line += '}';
+  claimed_.lock->file().note_history(claimed_.id.slot, line);
 }
 
 void context::note_history(const std::vector<noted>& all, queue::time_point now) {

@@ -5,6 +5,7 @@
 #include "accounting/log.hpp"
 #include "config/settings.hpp"
 #include "dequeue/claims.hpp"
+#include "dequeue/notifier.hpp"
 #include "queue/envelope.hpp"
 
 #include <mta/dequeue.hpp>
@@ -17,8 +18,7 @@ namespace mta::dequeueing {
 class context {
  public:
   /// Reads the envelope. Errors: errc::damaged (to be set aside), the system's.
-  static result<std::unique_ptr<context>> open(claimed, const config::settings&, const config::channel&,
-                                               int thread_id);
+  static result<std::unique_ptr<context>> open(claimed, notifier&, const config::channel&, int thread_id);
 
   const claimed& claim() const noexcept { return claimed_; }
   const std::string& id() const noexcept { return id_; }
@@ -40,7 +40,7 @@ class context {
   result<> rest(const std::function<result<>(std::string_view)>& take);
 
   void dispose(std::size_t place, disposition, std::string_view reason);
-  /// Writes the state; from then on `outcome()` says what to report. Once only.
+  /// Notifies the sender, then writes the state; from then on `outcome()` says what to report. Once only.
   result<> finish();
   result<> defer(std::string_view reason);
   bool finished() const noexcept { return finished_; }
@@ -54,15 +54,21 @@ class context {
     mta::disposition what = disposition::deferred;
     std::string reason;
   };
-  context(claimed, const config::settings&, const config::channel&, int thread_id);
+  context(claimed, notifier&, const config::channel&, int thread_id);
   result<> check_content();
   result<> write(queue::message_state, wire::outcome);
   void note_history(const std::vector<noted>&, queue::time_point now);
   /// A line for each recipient that was in hand; `trouble`: why all of them are deferred all the same.
   void account(queue::time_point now, const error* trouble);
+  void note_text(std::string_view, queue::time_point now);
+  mta::disposition disposition_of(std::size_t place) const noexcept {
+    return noted_[place].set ? noted_[place].what : disposition::deferred;
+  }
+  result<notify::told> tell_sender();
+  void log_failures(const notify::told&) const;
 
   claimed claimed_;
-  const config::settings& settings_;
+  notifier& notifier_;
   const config::channel& channel_;
   int thread_id_;
   std::string id_;
@@ -75,6 +81,7 @@ class context {
   std::uint64_t window_start_ = 0;
   std::uint64_t position_ = 0;  // read point of next_line()
   bool finished_ = false;
+  bool untold_ = false;   ///< its sender was to be notified, and could not be
   bool damaged_ = false;  ///< the content failed its check
   accounting::log* accounts_ = nullptr;
   wire::message_result outcome_;

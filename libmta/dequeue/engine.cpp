@@ -41,7 +41,8 @@ engine::engine(std::shared_ptr<const config::settings> settings, const config::c
       handler_(std::move(handler)),
       store_(queue::real_file_io(), settings_->queue_root()),
       claims_(store_, channel.name),
-      accounts_(site_accounts(*settings_)) {}
+      accounts_(site_accounts(*settings_)),
+      notifier_(settings_, accounts_) {}
 
 result<> engine::run() {
   wire::session_options o;
@@ -344,7 +345,7 @@ bool engine::process_one(claimed c, void*& state, int thread_id) {
   const auto lock = c.lock;
   bool go_on = true;
   try {
-    auto opened = context::open(std::move(c), *settings_, channel_, thread_id);
+    auto opened = context::open(std::move(c), notifier_, channel_, thread_id);
     if (!opened) {
       log_problem(opened.error());
       lock->unlock(damaged.id.slot);

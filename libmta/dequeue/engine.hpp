@@ -71,6 +71,7 @@ class engine : public std::enable_shared_from_this<engine> {
   claims claims_;
   std::unique_ptr<wire::session> session_;
   const std::shared_ptr<accounting::log> accounts_;
+  notifier notifier_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -65,7 +65,9 @@ json::object figures_to_json(const channel_figures& f) {
           {"jobs", f.jobs},
           {"stopped", f.stopped},
           {"finished", f.finished},
-          {"failed_attempts", f.attempts_failed}};
+          {"failed_attempts", f.attempts_failed},
+          {"warned", f.warned},
+          {"expired", f.expired}};
 }
 
 void add(channel_figures& total, const channel_figures& f) {
@@ -76,6 +78,8 @@ void add(channel_figures& total, const channel_figures& f) {
   total.bytes += f.bytes;
   total.finished += f.finished;
   total.attempts_failed += f.attempts_failed;
+  total.warned += f.warned;
+  total.expired += f.expired;
   total.workers += f.workers;
   total.jobs += f.jobs;
   if (f.oldest != time_point{} && (total.oldest == time_point{} || f.oldest < total.oldest))

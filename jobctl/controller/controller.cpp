@@ -12,6 +12,8 @@ namespace {
 /// Messages that become due in one event: after a jump of the clock millions may, and programs are not to
 /// wait for it.
 constexpr int most_due_at_once = 20'000;
+/// Files that are looked at in one event for messages that wait too long: up to 4096 messages each.
+constexpr int most_files_looked_at = 16;
 /// A clock set back by more is worth a line in the log.
 constexpr moment backward_step_to_report = 60'000;
 /// Whatever is configured: a program that fails is never launched in a tight loop.
@@ -35,6 +37,7 @@ void controller::impl::begin(time_point wall) {
     t = now;
   }
   now = t;
+  if (started == 0) started = now;
   for (int n = 0; n < most_due_at_once && !message_timers.empty() && message_timers.first_time() <= now;
        ++n) {
     const std::uint32_t m = message_timers.first();
@@ -47,6 +50,8 @@ void controller::impl::begin(time_point wall) {
     file_timers.remove(files, f);
     file_due(f);
   }
+  for (int n = 0; n < most_files_looked_at && may_notice() && notice_timers.first_time() <= now; ++n)
+    notices_due(notice_timers.first());
   while (!channel_timers.empty() && channel_timers.first_time() <= now) {
     const std::uint32_t c = channel_timers.first();
     channel_timers.remove(channels, c);
@@ -75,6 +80,7 @@ time_point controller::next_deadline() const {
   moment next = std::numeric_limits<moment>::max();
   if (!s.message_timers.empty()) next = std::min(next, s.message_timers.first_time());
   if (!s.file_timers.empty()) next = std::min(next, s.file_timers.first_time());
+  if (s.may_notice()) next = std::min(next, s.notice_timers.first_time());
   if (!s.channel_timers.empty()) next = std::min(next, s.channel_timers.first_time());
   return next == std::numeric_limits<moment>::max() ? time_point::max() : s.to_wall(next);
 }
@@ -141,6 +147,9 @@ void controller::configure(time_point now, const limits& l) {
   for (const auto& [number, j] : s.jobs)
     if (j.makes_room) ++s.pools[s.channels[j.channel].pool].making_room;
   s.stop_surplus();
+  // Other schedules, perhaps: every file is looked at.
+  for (std::uint32_t f = s.files.next_live(0); f < s.files.end(); f = s.files.next_live(f + 1))
+    s.look_for_notices(f, s.now);
   for (std::uint32_t c = 0; c < s.channels.size(); ++c) s.touch(c);
   s.settle();
 }

@@ -47,6 +47,9 @@ struct pool_limits {
 /// Waits after the 1st, 2nd, … failure; the last repeats. Never empty.
 using backoff_schedule = std::vector<std::chrono::seconds>;
 
+/// Ages, increasing, at which a message's sender is told; at the last one it is returned. Empty: never.
+using notice_schedule = std::vector<std::chrono::seconds>;
+
 struct channel_limits {
   std::string name;
   std::string pool;
@@ -55,6 +58,7 @@ struct channel_limits {
   std::uint32_t thread_depth = 10;     ///< `threaddepth`: waiting messages that deserve one more thread
   std::uint32_t threads_per_job = 20;  ///< assumed for programs that are not yet connected
   backoff_schedule backoff[3];         ///< by priority
+  notice_schedule notices[3];          ///< likewise
   milliseconds relaunch_first{1000},
       relaunch_last{300'000};  ///< delay after a program that died at once; doubles
   bool stopped = false;        ///< configured or ordered to start nothing
@@ -75,8 +79,10 @@ struct new_message {
   std::uint32_t recipients = 1;
   std::uint64_t size = 0;  ///< content bytes
   time_point committed{};
-  time_point due{};       ///< epoch: at once
-  std::string_view host;  ///< destination host, may be empty
+  time_point due{};          ///< epoch: at once
+  time_point not_before{};   ///< as it was enqueued; its age counts from then; epoch: from its commit
+  std::uint8_t notices = 0;  ///< steps of its channel's schedule that are done with
+  std::string_view host;     ///< destination host, may be empty
 };
 
 enum class outcome : std::uint8_t {
@@ -131,6 +137,13 @@ struct write_state {  ///< an operator's change: write it to the message file, f
   mta::queue::phase phase;
   time_point due;
 };
+struct notice {  ///< it has waited too long: tell its sender; nobody gets it until `noticed`
+  channel_no channel;
+  message_id id;
+  std::uint8_t step;   ///< of the schedule that is done with then
+  bool last;           ///< return it
+  time_point expires;  ///< when it will be returned, or should have been
+};
 struct set_aside {  ///< a program found it damaged
   channel_no channel;
   message_id id;
@@ -141,9 +154,19 @@ struct report {  ///< one line for the log
   std::string text;
 };
 }  // namespace action
-using action_list =
-    std::vector<std::variant<action::lease, action::launch, action::stop_worker, action::recycle,
-                             action::compact, action::write_state, action::set_aside, action::report>>;
+using action_list = std::vector<
+    std::variant<action::lease, action::launch, action::stop_worker, action::recycle, action::compact,
+                 action::write_state, action::notice, action::set_aside, action::report>>;
+
+/// What became of an action::notice.
+enum class notice_outcome : std::uint8_t {
+  done,      ///< told, or there was nobody to tell; the file says so
+  finished,  ///< returned; the file says so
+  held,      ///< it is on hold: nobody could be told, or an operator was quicker
+  gone,      ///< finished or removed already, or set aside
+  busy,      ///< somebody holds its lock: tried again in a few seconds
+  failed,    ///< tried again in a minute
+};
 
 struct channel_figures {
   std::uint64_t ready = 0;     ///< due and waiting for a program
@@ -152,6 +175,7 @@ struct channel_figures {
   std::uint64_t held = 0;
   std::uint64_t bytes = 0;                          ///< content bytes of all live messages
   std::uint64_t finished = 0, attempts_failed = 0;  ///< since start
+  std::uint64_t warned = 0, expired = 0;            ///< likewise: steps of schedules done with, and last ones
   std::uint32_t workers = 0, jobs = 0;
   bool stopped = false;
   time_point oldest{};  ///< commit time of the oldest ready message; epoch: none
@@ -210,6 +234,8 @@ class controller {
   void file_gone(time_point now, file_key);
   void moved(time_point now, message_id from, message_id to);
   void move_failed(time_point now, message_id);
+  /// After action::notice, whose `step` it repeats.
+  void noticed(time_point now, message_id, notice_outcome, std::uint8_t step);
   /// The file was reset or removed after action::recycle, or it could not be (it is offered again later).
   void recycled(time_point now, file_key, bool done);
 

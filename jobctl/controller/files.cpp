@@ -56,6 +56,7 @@ void controller::impl::make_slots(queue_file& f, std::uint32_t count) {
 void controller::impl::drop_file(std::uint32_t i) {
   queue_file& f = files[i];
   if (f.position != none) file_timers.remove(files, i);
+  if (f.notice_position != none) notice_timers.remove(files, i);
   slot_table_bytes -= f.slots.capacity() * sizeof(std::uint32_t);
   file_index.erase(f.key);
   if (last_file == i) last_file = none;
@@ -112,9 +113,9 @@ void controller::impl::file_due(std::uint32_t i) {
   actions.emplace_back(std::move(order));
 }
 
-void controller::impl::end_move(std::uint32_t i) {
+void controller::impl::resume(std::uint32_t i) {
   message& m = messages[i];
-  m.moving = false;
+  m.moving = m.noticing = false;
   const bool write = m.owed;
   m.owed = false;
   if (const std::uint32_t holder = claims.empty() ? none : take_claim(id_of(m), channel_number(m));
@@ -126,7 +127,10 @@ void controller::impl::end_move(std::uint32_t i) {
   }
   if (m.where == place::deferred) {
     leave(i);
-    enter_when_due(i, m.due);
+    if (m.due > now)
+      enter_deferred(i, m.due);
+    else
+      enter_ready(i, true);
     touch(channel_number(m));
   }
   if (write)
@@ -176,9 +180,13 @@ void controller::messages_found(time_point wall, channel_no channel, file_key ke
     m.size = n.size;
     m.committed = n.committed.time_since_epoch().count();
     m.attempts = n.attempts;
+    m.notices = std::min<std::uint8_t>(n.notices, 7);
     m.urgency = std::min(n.priority, priority::nonurgent);
     m.due = n.due == time_point{} ? s.now : s.from_wall(n.due);
     if (n.attempts > 0) m.due = std::min(m.due, s.now + s.longest_wait(s.channels[c], m.urgency));
+    const bool untried = n.phase == phase::queued && n.attempts == 0;
+    const time_point start = std::max(n.not_before, untried ? n.due : time_point{});
+    if (start > n.committed) s.later_starts[i] = start.time_since_epoch().count();
     f.slots[n.slot] = i;
     f.refusals = 0;
     ++f.live;
@@ -195,6 +203,7 @@ void controller::messages_found(time_point wall, channel_no channel, file_key ke
     } else {
       s.enter_when_due(i, m.due);
     }
+    s.expect_notice(i);
   }
   if (impossible > 0)
     s.report(action::severity::warning, "message file " + to_string(key.file) + " is announced with " +
@@ -251,7 +260,8 @@ void controller::moved(time_point wall, message_id from, message_id to) {
     ++f.used;
     m.file = new_file;
     m.slot = to.slot;
-    s.end_move(i);
+    s.resume(i);
+    s.expect_notice(i);
     s.review(new_file);
   }
   s.one_move_less(old_file);
@@ -265,7 +275,7 @@ void controller::move_failed(time_point wall, message_id id) {
   if (i == none || !s.messages[i].moving) return s.settle();
   const std::uint32_t file = s.messages[i].file;
   s.files[file].refusals = 1;
-  s.end_move(i);
+  s.resume(i);
   s.one_move_less(file);
   s.settle();
 }

@@ -11,6 +11,7 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include <deque>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -68,6 +69,8 @@ struct controller::impl {
   // --- what waits for a time
   timer_heap<&message::position, 16> message_timers;
   timer_heap<&queue_file::position, 8> file_timers;  ///< when to look whether it can be recycled or compacted
+  timer_heap<&queue_file::notice_position, 8>
+      notice_timers;                                       ///< when to look for messages that wait too long
   timer_heap<&channel_state::position, 6> channel_timers;  ///< when to look at its programs
 
   // --- the rest
@@ -77,6 +80,10 @@ struct controller::impl {
   moment skew = 0;                     ///< controller time less wall clock
   std::vector<std::uint32_t> touched;  ///< channels that the event has to do with
   action_list actions;
+  std::uint32_t notices_under_way = 0;
+  moment started = 0;
+  /// Of messages that were not to be delivered at once: from when on their age counts, ms since 1970.
+  boost::unordered_flat_map<std::uint32_t, std::int64_t> later_starts;
   std::size_t slot_table_bytes = 0, host_bytes = 0;
   std::uint32_t last_file = none;         ///< of the last look-up
   std::uint32_t last_destination = none;  ///< of the last look-up
@@ -139,9 +146,22 @@ struct controller::impl {
   /// After a change of `live`, `busy` or what is under way: when is it to be looked at?
   void review(std::uint32_t file);
   void file_due(std::uint32_t file);
-  /// The copying of a message has ended: it takes part again, with what an operator ordered meanwhile.
-  void end_move(std::uint32_t message);
+  /// The server is done with a message: it takes part again, with what an operator ordered meanwhile.
+  void resume(std::uint32_t message);
   void one_move_less(std::uint32_t file);
+
+  // --- notices.cpp: messages that wait too long. Each file is looked at when the first of its messages may
+  // be due.
+  static constexpr moment no_notice = std::numeric_limits<moment>::max();
+  /// When the next step of its schedule is due; no_notice: never, or not as long as it is where it is.
+  moment next_notice(const message&, std::uint32_t index) const;
+  /// Its next step may be the first of its file.
+  void expect_notice(std::uint32_t message);
+  void look_for_notices(std::uint32_t file, moment when);
+  bool may_notice() const;
+  void notices_due(std::uint32_t file);
+  void begin_notice(std::uint32_t message);
+  void end_notice(std::uint32_t message);
 
   // --- operators.cpp
   /// Holds or releases a message, wherever it is.

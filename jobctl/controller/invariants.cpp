@@ -12,7 +12,8 @@ std::string controller::check_invariants() const {
   // Every message is in its file's table, in its destination's list for its place, and where that place says.
   std::vector<channel_figures> counted(s.channels.size());
   std::unordered_map<std::uint32_t, std::pair<std::uint32_t, std::uint32_t>> in_file;  // live, busy
-  std::uint64_t with_timer = 0, in_hands = 0;
+  std::uint64_t with_timer = 0, in_hands = 0, noticing = 0;
+  constexpr moment latest_look = 60'000;  // after a failure
   for (std::uint32_t i = s.messages.next_live(0); i < s.messages.end(); i = s.messages.next_live(i + 1)) {
     const message& m = s.messages[i];
     if (!s.files.live(m.file) || m.slot >= s.files[m.file].slots.size() || s.files[m.file].slots[m.slot] != i)
@@ -25,9 +26,17 @@ std::string controller::check_invariants() const {
     if (m.moving && ((m.where != place::deferred && m.where != place::held) ||
                      s.files[m.file].under_way != queue_file::errand::moving))
       return name(m) + " is moving, and should not be";
+    if (m.noticing && (m.moving || (m.where != place::deferred && m.where != place::held)))
+      return name(m) + ": its sender is being told, and should not be";
+    noticing += m.noticing ? 1 : 0;
+    if (const moment due = s.next_notice(m, i); due != controller::impl::no_notice) {
+      const std::uint32_t at = s.files[m.file].notice_position;
+      if (at == none || s.notice_timers.time_at(at) > std::max(due, s.now + latest_look))
+        return name(m) + ": nobody will notice when it has waited too long";
+    }
     auto& [live, busy] = in_file[m.file];
     ++live;
-    busy += is_ready(m.where) || m.where == place::in_hand ? 1 : 0;
+    busy += is_ready(m.where) || m.where == place::in_hand || m.noticing ? 1 : 0;
     channel_figures& f = counted[channel];
     f.bytes += m.size;
     switch (m.where) {
@@ -40,8 +49,8 @@ std::string controller::check_invariants() const {
         break;
       case place::deferred:
         ++f.deferred;
-        if (m.moving != (m.position == none)) return name(m) + ": its timer is not what it should be";
-        if (m.moving) break;
+        if (m.with_server() != (m.position == none)) return name(m) + ": its timer is not what it should be";
+        if (m.with_server()) break;
         ++with_timer;
         if (m.position >= s.message_timers.size() || s.message_timers.index_at(m.position) != i ||
             s.message_timers.time_at(m.position) != m.due)
@@ -51,6 +60,8 @@ std::string controller::check_invariants() const {
       default: ++f.ready;
     }
   }
+  if (noticing != s.notices_under_way) return "the number of senders who are being told is wrong";
+  if (!s.notice_timers.consistent(s.files)) return "the notice timers are out of order";
   if (with_timer != s.message_timers.size()) return "there are timers of no message";
   if (!s.message_timers.consistent(s.messages)) return "the message timers are out of order";
   if (!s.file_timers.consistent(s.files)) return "the file timers are out of order";

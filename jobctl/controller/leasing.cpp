@@ -134,7 +134,7 @@ void controller::worker_connected(time_point wall, worker_no number, channel_no 
     message& m = s.messages[i];
     if (s.channel_number(m) != c) continue;
     const bool its_own_before = m.where == place::in_hand && m.holder == before;
-    if (m.moving || (m.where == place::in_hand && !its_own_before)) {
+    if (m.with_server() || (m.where == place::in_hand && !its_own_before)) {
       s.claims[id] = number;  // whoever has it finds it locked; then it is this one's
       continue;
     }
@@ -287,7 +287,7 @@ void controller::worker_gone(time_point wall, worker_no number) {
   std::vector<std::uint32_t> hand = s.workers[w].hand;
   std::ranges::sort(hand, std::greater{}, [&](std::uint32_t i) {
     const message& m = s.messages[i];
-    return std::tuple(m.committed, m.file, m.slot);
+    return std::tuple(m.committed, m.file, std::uint32_t{m.slot});
   });
   std::uint32_t deadly = 0;
   std::string example;

@@ -79,6 +79,8 @@ channel_figures controller::figures(channel_no number) const {
   f.bytes = c.bytes;
   f.finished = c.finished;
   f.attempts_failed = c.attempts_failed;
+  f.warned = c.warned;
+  f.expired = c.expired;
   f.workers = static_cast<std::uint32_t>(c.workers.size());
   f.jobs = static_cast<std::uint32_t>(c.jobs.size());
   f.stopped = c.limits.stopped;
@@ -187,8 +189,8 @@ std::uint64_t controller::message_count() const { return impl_->messages.size();
 std::size_t controller::memory() const {
   const impl& s = *impl_;
   return s.messages.memory() + s.message_timers.memory() + s.files.memory() + s.file_timers.memory() +
-         s.slot_table_bytes + memory_of(s.file_index) + s.destinations.memory() + s.host_bytes +
-         memory_of(s.destination_index);
+         s.notice_timers.memory() + s.slot_table_bytes + memory_of(s.file_index) + s.destinations.memory() +
+         s.host_bytes + memory_of(s.destination_index);
 }
 
 }  // namespace jobctl

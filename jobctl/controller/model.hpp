@@ -28,11 +28,14 @@ inline constexpr unsigned places = 6, priorities = 3;
 constexpr bool is_ready(place p) { return p <= place::nonurgent; }
 
 struct message {
-  moment due = 0;              ///< deferred, held: when it is or was due
-  std::int64_t committed = 0;  ///< ms since 1970
-  std::uint64_t size = 0;      ///< bytes
-  std::uint32_t file = none;   ///< index
-  std::uint32_t slot = 0;
+  moment due = 0;                 ///< deferred, held: when it is or was due
+  std::int64_t committed = 0;     ///< ms since 1970
+  std::uint64_t size = 0;         ///< bytes
+  std::uint32_t file = none;      ///< index
+  std::uint32_t slot : 24 = 0;    ///< a file has up to 2^20
+  std::uint32_t notices : 3 = 0;  ///< steps of its channel's schedule that are done with
+  /// Deferred or held, and its sender is being told: nobody gets it, no timer runs.
+  bool noticing : 1 = false;
   std::uint32_t destination = none;
   links line;                     ///< in its destination's list for its place
   std::uint32_t position = none;  ///< deferred: in the timers; in hand: in its worker's hand
@@ -48,8 +51,10 @@ struct message {
   bool released : 1 = false;
   std::uint8_t conflicts : 4 = 0;  ///< times in a row that it was locked, or still held after a release
   std::uint8_t deaths : 4 = 0;     ///< times in a row that a program ended with it in hand
+
+  bool with_server() const { return moving || noticing; }
 };
-static_assert(sizeof(message) <= 64);
+static_assert(sizeof(message) <= 56);
 
 struct destination {
   std::string host;
@@ -68,11 +73,12 @@ struct queue_file {
   file_key key;
   std::uint32_t channel = none;
   std::uint32_t capacity = 0;
-  std::uint32_t used = 0;         ///< slots known to have (had) a message
-  std::uint32_t live = 0;         ///< messages
-  std::uint32_t busy = 0;         ///< of these ready or in hand
-  std::uint32_t moves = 0;        ///< answers that action::compact still owes
-  std::uint32_t position = none;  ///< in the file timers
+  std::uint32_t used = 0;                ///< slots known to have (had) a message
+  std::uint32_t live = 0;                ///< messages
+  std::uint32_t busy = 0;                ///< of these ready or in hand
+  std::uint32_t moves = 0;               ///< answers that action::compact still owes
+  std::uint32_t position = none;         ///< in the file timers
+  std::uint32_t notice_position = none;  ///< in the notice timers
   errand under_way = errand::idle;
   prospect outlook = prospect::nothing;
   std::uint8_t refusals = 0;  ///< recycling or moves in a row that failed
@@ -118,7 +124,7 @@ struct channel_state {
   std::uint32_t pool = 0;
 
   std::uint64_t ready = 0, in_hand = 0, deferred = 0, held = 0, bytes = 0;
-  std::uint64_t finished = 0, attempts_failed = 0;
+  std::uint64_t finished = 0, attempts_failed = 0, warned = 0, expired = 0;
   index_list destinations;
   index_list ring[priorities];  ///< destinations with something ready, in turn
 

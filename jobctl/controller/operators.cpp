@@ -16,7 +16,7 @@ void controller::impl::order(std::uint32_t i, bool hold) {
   leave(i);
   if (hold) {
     enter_held(i);
-  } else if (m.moving) {
+  } else if (m.with_server()) {
     enter_deferred(i, now);
   } else {
     m.released = true;
@@ -24,7 +24,8 @@ void controller::impl::order(std::uint32_t i, bool hold) {
     enter_ready(i, true);
     touch(channel);
   }
-  if (m.moving)
+  if (!hold) expect_notice(i);
+  if (m.with_server())
     m.owed = true;
   else
     actions.emplace_back(action::write_state{channel_no{channel}, id_of(m),
@@ -59,7 +60,7 @@ void controller::run_channel(time_point now, channel_no channel) {
          i = next) {
       message& m = s.messages[i];
       next = m.line.next;
-      if (m.moving) {
+      if (m.with_server()) {
         m.due = s.now;
         continue;
       }

@@ -96,7 +96,7 @@ void controller::impl::enter_deferred(std::uint32_t i, moment due) {
   m.where = place::deferred;
   m.due = due;
   d.at[static_cast<unsigned>(place::deferred)].push_back(line(), i);
-  if (!m.moving) message_timers.add(messages, i, due);
+  if (!m.with_server()) message_timers.add(messages, i, due);
   ++channels[d.channel].deferred;
 }
 
@@ -129,7 +129,9 @@ void controller::impl::enter_when_due(std::uint32_t i, moment due) {
 }
 
 void controller::impl::forget(std::uint32_t i) {
+  if (messages[i].noticing) end_notice(i);
   leave(i);
+  if (!later_starts.empty()) later_starts.erase(i);
   const message& m = messages[i];
   queue_file& f = files[m.file];
   f.slots[m.slot] = queue_file::slot_finished;

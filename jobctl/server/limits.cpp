@@ -15,6 +15,7 @@ limits limits_of(const mta::config::settings& s, const std::set<std::string>& st
     one.thread_depth = c.thread_depth;
     one.threads_per_job = c.threads_per_job;
     for (std::size_t i = 0; i < c.backoff.size(); ++i) one.backoff[i] = c.backoff[i];
+    for (std::size_t i = 0; i < c.notices.size(); ++i) one.notices[i] = c.notices[i];
     one.relaunch_first = s.controller.relaunch_first;
     one.relaunch_last = s.controller.relaunch_last;
     one.stopped = c.stopped || stopped.contains(c.name);

@@ -205,8 +205,17 @@ void programs::on_queued(session& s, const wire::frame& f) {
   auto& converted = impl_->controller_messages;
   converted.clear();
   for (const auto& each : m.messages) {
-    converted.push_back({each.slot, each.priority, each.phase, each.attempts, each.recipients, each.size,
-                         each.committed, each.due, each.host});
+    converted.push_back({each.slot,
+                         each.priority,
+                         each.phase,
+                         each.attempts,
+                         each.recipients,
+                         each.size,
+                         each.committed,
+                         each.due,
+                         {},
+                         0,
+                         each.host});
   }
   around_.controller.messages_found(server::now(), *s.announced_no, m.file, m.capacity, m.complete,
                                     converted);

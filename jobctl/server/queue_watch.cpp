@@ -90,6 +90,8 @@ std::shared_ptr<file_reading> read_file(mta::queue::store& store, const std::str
     each.committed = m.entry.committed;
     // A release writes its time into the state, too; an attempt was made only of what is deferred.
     each.due = m.state.phase == phase::queued ? m.entry.not_before : m.state.next_attempt;
+    each.not_before = m.entry.not_before;
+    each.notices = m.state.notices;
     each.host = m.entry.host;
     reading->messages.push_back(each);
   }

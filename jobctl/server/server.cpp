@@ -6,6 +6,7 @@
 #include "jobctl/server/limits.hpp"
 #include "jobctl/server/listener.hpp"
 #include "jobctl/server/log.hpp"
+#include "jobctl/server/notices.hpp"
 #include "jobctl/server/programs.hpp"
 #include "jobctl/server/queue_watch.hpp"
 #include "jobctl/server/site.hpp"
@@ -85,6 +86,16 @@ struct server::impl {
                                      [this](channel_no c, file_key k) { watch.was_removed(c, k); },
                                      [this](channel_no c, file_key k) { watch.named(c, k, false); },
                                      [this] { return progress.complete; }, [this] { after_events(); }}),
+        notices_(notices::surroundings{
+            io, pool, store, core, counters,
+            [this] { return std::make_shared<const mta::config::settings>(settings); },
+            [this](std::string_view name) { return find_channel(name); },
+            [this](channel_no c, file_key k) { watch.named(c, k, true); },
+            [this](channel_no c, file_key k) { upkeep_.changed(c, k); },
+            [this](channel_no c, const message_id& id) {
+              upkeep_.set_aside(c, id, mta::queue::reason::damaged_record, "its record was found damaged");
+            },
+            [this] { after_events(); }}),
         watch(queue_watch::surroundings{
             io, pool, store, core, counters, progress, upkeep_.moves(), 2 * options.pool_threads,
             [this](channel_no c, const message_id& id) {
@@ -143,6 +154,7 @@ struct server::impl {
                    [&](const action::recycle& a) { upkeep_.carry_out(a); },
                    [&](const action::compact& a) { upkeep_.carry_out(a); },
                    [&](const action::write_state& a) { upkeep_.carry_out(a); },
+                   [&](const action::notice& a) { notices_.carry_out(a); },
                    [&](const action::set_aside& a) { upkeep_.carry_out(a); },
                    [&](const action::report& a) { write_log(level_of(a.severity), a.text); },
                },
@@ -383,6 +395,7 @@ struct server::impl {
     settings = std::move(*loaded);
     options.reopen_logs(settings);
     core.configure(now(), limits_of(settings, stopped_channels));
+    notices_.settings_changed();
     watch.set_interval(settings.queue.sync_interval);
     for (const auto& line : report.lines) log(log_level::info, "reload: {}", line);
     after_events();
@@ -433,6 +446,7 @@ struct server::impl {
   work_pool pool;
   launcher processes;
   upkeep upkeep_;
+  notices notices_;
   queue_watch watch;
   programs clients;
   listener door;

@@ -102,7 +102,8 @@ struct server_counters {
   std::uint64_t files_reset = 0, files_removed = 0, messages_moved = 0, set_aside = 0, states_written = 0;
   std::uint64_t states_delayed = 0;  ///< attempts to write a state that found the message in hand
   std::uint64_t flushes = 0;
-  std::uint64_t io_errors = 0;  ///< of scans and maintenance, each with a line in the log
+  std::uint64_t warned = 0, expired = 0;  ///< messages that waited too long: senders told, messages returned
+  std::uint64_t io_errors = 0;            ///< of scans and maintenance, each with a line in the log
 };
 
 struct reload_report {

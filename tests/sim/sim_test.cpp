@@ -27,13 +27,18 @@ BOOST_AUTO_TEST_CASE(an_hour_of_traffic_keeps_every_promise_whatever_the_seed) {
       all.leases += one.leases;
       all.crashes += one.crashes;
       all.launches += one.launches;
+      all.warned += one.warned;
+      all.expired += one.expired;
     } catch (const std::exception& e) {
       BOOST_FAIL(e.what());
     }
   }
   std::cout << count << " seeds: " << all.messages << " messages, " << all.leases << " leases, "
-            << all.launches << " launches, " << all.crashes << " crashes, " << all.events << " events\n";
+            << all.launches << " launches, " << all.crashes << " crashes, " << all.warned << " warnings, "
+            << all.expired << " returned, " << all.events << " events\n";
   BOOST_TEST(all.leases >= all.messages / 2);
+  BOOST_TEST(all.warned > 0u);
+  BOOST_TEST(all.expired > 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_burst_followed_by_silence_keeps_programs_at_their_limit_until_the_backlog_is_gone) {

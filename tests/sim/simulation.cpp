@@ -33,6 +33,7 @@ struct mail {  // as it is on the disk
   time_point committed{}, next_attempt{};
   std::string host;
   std::uint64_t locked_by = 0;  // program
+  std::uint8_t notices = 0;
 };
 
 struct message_file {
@@ -130,6 +131,12 @@ class world {
       l.threads_per_job = 4;
       for (auto& schedule : l.backoff) schedule = {seconds(30 + below(60)), minutes(5)};
       l.relaunch_last = 60s;
+      if (chance(0.5))
+        for (auto& schedule : l.notices) {
+          schedule.push_back(seconds(60 + below(600)));
+          while (schedule.size() < 5 && chance(0.6))
+            schedule.push_back(schedule.back() + seconds(30 + below(600)));
+        }
       limits_.channels.push_back(l);
     }
   }
@@ -186,6 +193,7 @@ class world {
       n.priority = m.priority;
       n.phase = m.phase;
       n.attempts = m.attempts;
+      n.notices = m.notices;
       n.size = 1000;
       n.committed = m.committed;
       n.due = m.phase == phase::deferred ? m.next_attempt : time_point{};
@@ -219,6 +227,7 @@ class world {
 
   void restart() {
     controller_ = std::make_unique<controller>(limits_);
+    disturbed_ = now_;
     ++incarnation_;
     jobs_.clear();
     const std::uint64_t mine = incarnation_;
@@ -290,6 +299,7 @@ class world {
     traffic_end_ += by;
     drain_end_ += by;
     armed_ = {};
+    disturbed_ = now_;
     if (controller_) {
       controller_->clock(now_);
       act();
@@ -448,6 +458,39 @@ class world {
     mail& m = mails_[find(w.id)];
     if (m.phase != phase::finished) m.phase = w.phase;
   }
+  void carry_out(action::notice& n) {
+    const std::uint64_t mine = incarnation_;
+    after(milliseconds(1 + below(20)), [this, n, mine] {
+      if (mine != incarnation_ || !controller_) return;
+      const std::uint32_t i = find(n.id);
+      mail& m = mails_[i];
+      auto what = notice_outcome::done;
+      if (m.phase == phase::finished) {
+        what = notice_outcome::gone;
+      } else if (m.locked_by != 0) {
+        what = notice_outcome::busy;
+      } else if (m.phase == phase::held) {
+        what = notice_outcome::held;
+      } else if (chance(0.05)) {
+        what = notice_outcome::failed;
+      } else if (n.last) {
+        if (now_ <
+                m.committed + limits_.channels[m.channel].notices[static_cast<unsigned>(m.priority)].back() &&
+            now_ >= m.committed)
+          fail("a message is returned before its time");
+        m.phase = phase::finished;
+        --unfinished_;
+        ++totals_.expired;
+        what = notice_outcome::finished;
+      } else {
+        if (n.step <= m.notices) fail("a sender is told a second time");
+        m.notices = n.step;
+        ++totals_.warned;
+      }
+      controller_->noticed(now_, n.id, what, n.step);
+      act();
+    });
+  }
   void carry_out(action::set_aside& s) {
     fail("nothing is damaged, yet " + to_string(s.id) + " is set aside");
   }
@@ -604,6 +647,20 @@ class world {
   void invariants() const {
     if (!controller_) return;
     if (const std::string broken = controller_->check_invariants(); !broken.empty()) fail(broken);
+    // Nothing that nobody works on outlives its time while the controller runs. It takes a while after a
+    // start, or after the clock was set, and a minute after a notice that failed.
+    for (std::uint32_t i = 0; i < mails_.size(); ++i) {
+      const mail& m = mails_[i];
+      const auto& schedule = limits_.channels[m.channel].notices[static_cast<unsigned>(m.priority)];
+      if (schedule.empty() || m.phase == phase::finished || m.phase == phase::held || m.locked_by != 0)
+        continue;
+      if (now_ <=
+          std::max<time_point>(m.committed + schedule.back(), disturbed_ + schedule.back() / 10) + 15min)
+        continue;
+      listed row;
+      if (controller_->find(id_of(i), row) && (row.in_hand || row.phase == phase::held)) continue;
+      fail(to_string(id_of(i)) + " has waited longer than it may");
+    }
   }
 
   struct event {
@@ -617,6 +674,7 @@ class world {
   std::mt19937_64 random_;
   int length_;
   time_point now_{}, traffic_end_{}, drain_end_{}, armed_{};
+  time_point disturbed_{};  // the last start of the controller, or setting of the clock
   limits limits_;
   std::unique_ptr<controller> controller_;
   std::uint64_t incarnation_ = 0, sequence_ = 0, armings_ = 0, last_program_ = 0, last_worker_ = 0;

@@ -8,7 +8,7 @@
 namespace sim {
 
 struct totals {
-  std::uint64_t events = 0, messages = 0, leases = 0, crashes = 0, launches = 0;
+  std::uint64_t events = 0, messages = 0, leases = 0, crashes = 0, warned = 0, expired = 0, launches = 0;
 };
 
 /// Simulates `minutes` of traffic, then lets the queue drain, and checks that nothing is left that could be

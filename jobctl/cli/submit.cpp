@@ -44,6 +44,8 @@ void describe(po::options_description& options) {
       ("return,R", po::value<std::string>()->value_name("WHAT"),
        "what a notification returns: full or hdrs")                                              //
       ("envid,V", po::value<std::string>()->value_name("ID"), "envelope id, for notifications")  //
+      ("orcpt", po::value<std::string>()->value_name("ADDRESS"),
+       "original recipient, for notifications; with one recipient only")  //
       ("priority", po::value<std::string>()->value_name("NAME")->default_value("normal", "normal"),
        "urgent, normal or nonurgent (default normal)")  //
       ("at", po::value<std::string>()->value_name("TIME"),
@@ -67,7 +69,7 @@ struct order {
   strings recipients;
   bool extract = false, dot_ends = true;
   std::uint32_t notify_flags = 0;
-  std::string envelope_id;
+  std::string envelope_id, original;
   mta::queue::priority priority = mta::queue::priority::normal;
   mta::queue::time_point not_before{};
 };
@@ -141,6 +143,9 @@ std::string parse_order(const invocation& in, order& o) {
     o.not_before = *time;
   }
   o.envelope_id = in.text("envid");
+  o.original = in.text("orcpt");
+  if (in.has("orcpt") && (o.recipients.size() != 1 || o.extract))
+    return "--orcpt: it is about one recipient; name exactly one, and do not use -t.";
   if (std::string wrong = parse_notify(in, o.notify_flags); !wrong.empty()) return wrong;
   return parse_priority(in, o.priority);
 }
@@ -202,10 +207,13 @@ mta::result<beginning> read_beginning(message_input& input) {
 }
 
 // Adds all recipients, or prints what is wrong with each that cannot be and returns the status.
-int add_recipients(const invocation& in, enqueue::submission& message, const strings& recipients) {
+int add_recipients(const invocation& in, enqueue::submission& message, const strings& recipients,
+                   std::string_view original) {
   int status = success;
   for (const std::string& address : recipients) {
-    const auto added = message.add_recipient(address);
+    enqueue::recipient_options about;
+    about.original = original;
+    const auto added = message.add_recipient(address, about);
     if (added) continue;
     const bool is_address = bool(enqueue::canonical_address(address, "localhost"));
     // Not an address at all, one over 256 bytes, or one without a route.
@@ -274,7 +282,7 @@ int submit(const invocation& in, order o, std::shared_ptr<const mta::config::set
     complete(in, message->sender(), *site, *first);
     message->label_8bit();
   }
-  if (const int status = add_recipients(in, *message, o.recipients); status != success) return status;
+  if (const int status = add_recipients(in, *message, o.recipients, o.original); status != success) return status;
   if (auto written = write_all(*message, *first, input); !written) return in.fail(written.error());
   const auto queued = message->commit(o.priority, o.not_before);
   if (!queued) return in.fail(queued.error());

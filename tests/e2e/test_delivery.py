@@ -163,7 +163,7 @@ class Pipe(unittest.TestCase):
             site.drain()
             self.assertTrue(os.path.exists(site.path("taken")))
 
-    def test_a_permanent_failure_puts_the_message_on_hold_with_the_reason(self):
+    def test_a_permanent_failure_of_which_nobody_can_be_told_puts_the_message_on_hold_with_the_reason(self):
         with self.site("/bin/sh -c 'echo no such user here; exit 67'") as site:
             site.start()
             site.submit(message("ann@pipe.example"))

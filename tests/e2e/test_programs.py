@@ -76,7 +76,7 @@ class Programs(unittest.TestCase):
         self.site.jobctl("run", "moody")
         self.site.drain()
 
-    def test_a_failed_message_is_held(self):
+    def test_a_failed_message_of_a_sender_who_cannot_be_told_is_held(self):
         self.mood("fail")
         self.site.start()
         self.submit()

@@ -306,7 +306,8 @@ BOOST_AUTO_TEST_CASE(dispositions_without_finish_have_no_effect) {
   BOOST_TEST(state(id).finished.none());
 }
 
-BOOST_AUTO_TEST_CASE(a_permanent_failure_holds_the_message_for_what_is_not_delivered) {
+// There is no route to the sender here; tests/libmta/notify is about those who can be told.
+BOOST_AUTO_TEST_CASE(a_failure_of_which_nobody_can_be_told_holds_the_message_for_what_is_not_delivered) {
   const auto id = commit({"a@example.org", "b@example.org"});
   const auto r = attempt(id, [](mta::message& m) {
     m.dispose(m.recipients()[0], mta::disposition::delivered);

@@ -607,14 +607,16 @@ BOOST_AUTO_TEST_CASE(bad_dispositions_are_refused) {
   s.until([](const auto& x) { return x.deferred == 1; }, "the deferral");
 }
 
-BOOST_AUTO_TEST_CASE(permanent_failures_hold_the_message_for_an_operator) {
+BOOST_AUTO_TEST_CASE(permanent_failures_finish_the_message_and_notify_its_sender) {
   for (const size_t disposition : {MTA_DISP_FAILED, MTA_DISP_RETURN, MTA_DISP_TIMEDOUT}) {
-    running_site s;
-    with_one_message([&](void**, mta_dq_t* dq, std::string_view) {
+    // The sender's mail goes to another channel.
+    running_site s("[channel x]\nbackoff = 1h\n[channel y]\n[routes]\nhost.example = x\nexample.org = y\n");
+    with_one_message({"bob@host.example"}, [&](void**, mta_dq_t* dq, std::string_view) {
       (void)all_recipients(dq);
       return mtaDequeueMessageFinish(dq, MTA_DISP, disposition, MTA_REASON, "no such user", 0, 0);
     });
-    s.until([](const auto& x) { return x.held == 1; }, "the hold");
+    s.until([](const auto& x) { return x.finished == 1; }, "the message to be finished");
+    s.until([&](const auto&) { return s.figures("y").ready == 1; }, "the notification");
   }
 }
 

@@ -54,6 +54,7 @@ THIS IS A WARNING ONLY. You do not need to send the message again.
 The message has waited in the queue for %C %u%s, and has not been delivered yet to:
 
 %R
+
 It will be tried for %L more %u%s.
 )",
     R"(Subject: Message delivered

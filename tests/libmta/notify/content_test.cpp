@@ -1,5 +1,6 @@
 // What a notification says and returns: content of every kind, addresses and reasons that do not fit a field,
 // templates, copies for the postmaster; and what happens when it cannot be sent.
+#include "notify/templates.hpp"
 #include "site.hpp"
 
 #include <mta/dequeue.hpp>
@@ -178,7 +179,90 @@ BOOST_AUTO_TEST_CASE(whatever_is_wrong_with_a_template_the_notification_is_sent)
   }
 }
 
+BOOST_AUTO_TEST_CASE(the_manual_shows_the_built_in_texts) {
+  std::ifstream page(JOBCTL_SOURCE_DIRECTORY "/docs/notifications.md");
+  const std::string manual{std::istreambuf_iterator<char>(page), {}};
+  std::vector<std::string_view> files{mta::notify::prefix_file(), mta::notify::suffix_file()};
+  for (std::size_t k = 0; k < mta::notify::kinds; ++k)
+    files.push_back(mta::notify::file_of(static_cast<mta::notify::kind>(k)));
+  for (const std::string_view file : files) {
+    const std::string shown =
+        "```text " + std::string(file) + "\n" + std::string(mta::notify::built_in(file)) + "```\n";
+    BOOST_TEST(manual.find(shown) != manual.npos, file << " is not in the manual as it is built in");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_placeholder_is_replaced) {
+  using namespace std::chrono_literals;
+  notify_site s;
+  const std::string directory = s.root() + "/templates";
+  std::filesystem::create_directory(directory);
+  std::ofstream(directory + "/return_prefix.txt") << "%M %P %%\n";
+  std::ofstream(directory + "/return_suffix.txt");
+  std::ofstream(directory + "/return_delayed.txt") << "%C %u%s %U%S, %L %u%s, %F %u%s\n%R\n%H.\n";
+  mta::notify::placeholders p;
+  p.headers = "  Subject: x\n";
+  p.recipients[3] = "  bob\n";
+  p.queued = 24h * 3 + 5h;
+  p.left = 24h + 1s;
+  p.total = 24h * 12;
+  p.host = "mta.example";
+  p.postmaster = "postmaster@mta.example";
+  BOOST_TEST(mta::notify::fill_in(directory, p).text ==
+             "mta.example postmaster@mta.example %\n3 days DayS, 1 day, 12 days\n  bob\n  Subject: x\n.\n");
+  p.total = 12h;
+  BOOST_TEST(mta::notify::fill_in(directory, p).text.find("77 hours HourS, 24 hours, 12 hours") !=
+             std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
+
+// The reader that all other tests rely on is strict.
+BOOST_FIXTURE_TEST_CASE(a_notification_that_breaks_a_rule_is_found_out, notify_site) {
+  notify_site::message m;
+  m.envelope_id = "order 17";
+  m.to[0].original = "robert@elsewhere.example";
+  finish(submit(m), disposition::failed, "550 5.1.1 no such user");
+  const std::string good = queued("back").at(0).content;
+  BOOST_REQUIRE_NO_THROW((void)rfc3464::read(good));
+  const std::pair<const char*, const char*> mutations[] = {
+      {"1.0\r\n\r\n--", "1.0\r\n--"},
+      {"Action: failed", "Action: bounced"},
+      {"Action: failed\r\n", ""},
+      {"Action: failed\r\n", "Action: failed\r\nAction: failed\r\n"},
+      {"Action: failed\r\n", "Action: failed\r\n\r\n"},
+      {"Status: 5.1.1", "Status: 2.1.1"},
+      {"Status: 5.1.1", "Status: 5.1"},
+      {"Reporting-MTA: dns; ", "Reporting-MTA: "},
+      {"Reporting-MTA: dns; mta.example\r\n", ""},
+      {"Final-Recipient: rfc822; ", "Final-Recipient: "},
+      {"Final-Recipient: rfc822;", "Final-Recipient: rfc822;\xC3\xB6"},
+      {"smtp; 550", "smtp; nothing"},
+      {"Arrival-Date: ", "Arrival-Date: x"},
+      {"Last-Attempt-Date: ", "Will-Retry-Until: "},
+      {"Last-Attempt-Date: ", "Unknown: "},
+      {"report-type=delivery-status", "report-type=x"},
+      {"multipart/report", "multipart/mixed"},
+      {"_report--", "_report"},
+      {"MIME-Version: 1.0\r\n", ""},
+      {"Auto-Submitted: auto-replied\r\n", ""},
+      {"Message-ID: <", "Message-ID: "},
+      {"Content-Type: message/delivery-status\r\n", "Content-Type: text/plain\r\n"},
+      {"Content-Type: message/delivery-status\r\n", ""},
+      {"Content-Type: message/delivery-status\r\n",
+       "Content-Type: message/delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n"},
+      {"Hello.\r\n", "Hell\xC3\xB6.\r\n"},
+      {"Hello.\r\n", "Hello.\n"},
+      {"Subject: Delivery", "Subject: D\xC3\xA9livery"}};
+  for (const auto& [from, to] : mutations) {
+    std::string bad = good;
+    const auto at = bad.find(from);
+    BOOST_TEST_REQUIRE(at != std::string::npos, from);
+    bad.replace(at, std::string_view(from).size(), to);
+    BOOST_TEST_CONTEXT(from << " -> " << to)
+    BOOST_CHECK_THROW((void)rfc3464::read(bad), rfc3464::violation);
+  }
+}
 
 BOOST_AUTO_TEST_SUITE(copies_for_the_postmaster)
 

@@ -6,6 +6,7 @@
 //   B id recipient pid       process_message was entered with this recipient
 //   D id recipient pid       it is about to be deferred
 //   F id recipient pid       it was finished: mtaDequeueMessageFinish() returned MTA_OK
+//   N id recipient notification   a notification says that this recipient failed
 //   X what                   something that must not happen
 #pragma once
 

@@ -5,6 +5,7 @@ everybody wrote is checked:
   * every message that was acknowledged to its enqueuer was processed, each recipient at least once;
   * no recipient was given to anybody after it had been finished, or while somebody else had it in hand;
   * so duplicates are at most what was in hand at the kills, and are counted;
+  * the sender was notified of every recipient that failed, and more than once only where a kill hit whoever had it in hand;
   * the queue is empty, nothing was set aside as damaged, and no process is left.
 
     storm.py [--seed N] [--kills N]
@@ -52,12 +53,20 @@ backoff = 1s
 maxjobs = 3
 threaddepth = 3
 
+[channel back]
+# Notifications.
+program = {programs}/storm_recorder
+option.log = {root}/storm.log
+backoff = 1s
+maxjobs = 2
+
 [channel hand]
 # The source channel of what is enqueued.
 
 [routes]
 one.storm = one
 two.storm = two
+sender.example = back
 """
 
 ENQUEUERS = 2         # processes of 4 threads
@@ -199,6 +208,8 @@ class Storm:
         acknowledged, begun, duplicates, lost = {}, collections.defaultdict(list), 0, 0
         in_hand = {}      # (id, recipient) -> pid that began it and has not said what became of it
         finished = set()
+        killed_with = collections.Counter()     # (id, recipient) -> times that its holder was killed
+        notified = collections.defaultdict(set)  # (id, recipient) -> notifications
         with open(self.log_path) as log:
             for number, line in enumerate(log, 1):
                 words = line.split()
@@ -212,11 +223,14 @@ class Storm:
                         self.failures.append(f"log line {number}: {key} was finished before and is begun again")
                     if key in in_hand:
                         duplicates += 1
+                        killed_with[key] += 1
                         if in_hand[key] not in self.killed_pids:
                             self.failures.append(f"log line {number}: {key} is begun by {pid} while {in_hand[key]}, "
                                                  "which nobody killed, has it in hand")
                     in_hand[key] = pid
                     begun[words[1]].append(words[2])
+                elif words[0] == "N":
+                    notified[(words[1], words[2])].add(words[3])
                 elif words[0] in "DF":
                     key = (words[1], words[2])
                     if in_hand.pop(key, None) != int(words[3]):
@@ -233,13 +247,28 @@ class Storm:
             # The last we know is that it was in hand; it is only right if its holder was killed after finishing it.
             if pid not in self.killed_pids:
                 self.failures.append(f"{key} was begun by {pid} and nothing became of it")
-        for channel in ("one", "two"):
+        failed = [(id_, to) for id_, recipients in begun.items() for to in set(recipients) if to.startswith("r2@")]
+        repeated = 0
+        for key in failed:
+            killed_with[key] += key in in_hand
+            times = len(notified[key])
+            repeated += max(0, times - 1)
+            if times == 0:
+                self.failures.append(f"the sender was never notified that {key} failed")
+            elif times > 1 + killed_with[key]:
+                self.failures.append(f"the sender was notified {times} times that {key} failed, which was in hand at "
+                                     f"{killed_with[key]} kills")
+        for key in notified:
+            if not key[1].startswith("r2@"):
+                self.failures.append(f"the sender was notified of {key}, which did not fail")
+        for channel in ("one", "two", "back"):
             bad = self.site.path("queue", channel, ".bad")
             if os.path.isdir(bad) and os.listdir(bad):
                 self.failures.append(f"set aside as damaged: {os.listdir(bad)[:5]}")
         return (f"{sum(self.killed.values())} kills ({', '.join(f'{n} {w}' for w, n in sorted(self.killed.items()))}), "
                 f"{len(acknowledged)} messages acknowledged, {len(begun)} processed, {lost} lost, "
-                f"{duplicates} of {at_kills} recipients in hand at the kills processed twice")
+                f"{duplicates} of {at_kills} recipients in hand at the kills processed twice, "
+                f"{len(failed)} failures notified, {repeated} of them again")
 
 
 def main():

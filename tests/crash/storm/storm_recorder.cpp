@@ -1,7 +1,8 @@
 // storm_recorder: the storm's channel program. Writes down each recipient that it is given and what became of
 // it
 // (option `log`, see record.hpp), checks that the content is whole, and now and then defers: by returning
-// without a finish, or by finishing some recipients and deferring others.
+// without a finish, or by finishing some recipients and deferring others. Recipients r2@… fail for good,
+// always. What it is given without a sender is a notification: it writes down whom it is about.
 #include "record.hpp"
 
 #include <mtasdk.h>
@@ -63,7 +64,28 @@ std::string read_content(mta_dq_t* message, std::string& wrong) {
   return id;
 }
 
-int process_message(void**, void* ctx1, mta_dq_t* message, const char*, size_t) {
+// Writes down what a notification says: it is there in full, or the test fails.
+int record_notification(const state& s, mta_dq_t* message) {
+  const char* text = nullptr;
+  size_t length = 0;
+  std::string id, own_id;
+  std::vector<std::string> recipients;
+  int status;
+  while ((status = mtaDequeueLineNext(message, &text, &length)) == MTA_OK) {
+    const std::string_view line(text, length);
+    if (line.starts_with("X-Storm: ")) id = line.substr(9, line.rfind(' ') - 9);
+    if (own_id.empty() && line.starts_with("Message-ID: ")) own_id = line.substr(12);
+    if (line.starts_with("Final-Recipient: rfc822; ")) recipients.emplace_back(line.substr(25));
+  }
+  if (status != MTA_EOF || id.empty() || own_id.empty() || recipients.empty())
+    s.log.write("X a notification that is not whole\n");
+  std::string lines;
+  for (const std::string& recipient : recipients) lines += "N " + id + " " + recipient + " " + own_id + "\n";
+  s.log.write(lines);
+  return mtaDequeueMessageFinish(message, MTA_DISP, MTA_DISP_DELIVERED, 0);
+}
+
+int process_message(void**, void* ctx1, mta_dq_t* message, const char*, size_t from_length) {
   state& s = *static_cast<state*>(ctx1);
   std::vector<std::string> recipients;
   const char* to = nullptr;
@@ -75,6 +97,7 @@ int process_message(void**, void* ctx1, mta_dq_t* message, const char*, size_t) 
     s.log.write(std::string("X mtaDequeueRecipientNext: ") + mtaStrError(status, 0) + "\n");
     return status;
   }
+  if (from_length == 0) return record_notification(s, message);
   std::string wrong, id = read_content(message, wrong);
   if (!wrong.empty()) s.log.write("X content of " + id + ": " + wrong + "\n");
   s.event('B', id, recipients);
@@ -86,17 +109,22 @@ int process_message(void**, void* ctx1, mta_dq_t* message, const char*, size_t) 
     s.event('D', id, recipients);
     return MTA_OK;
   }
-  std::vector<std::string> finished, deferred;
+  std::vector<std::string> finished, deferred, failed;
   for (std::size_t i = 0; i < recipients.size(); ++i)
-    (turn % 5 == 0 && i % 2 == 1 ? deferred : finished).push_back(recipients[i]);
+    (turn % 5 == 0 && i % 2 == 1        ? deferred
+     : recipients[i].starts_with("r2@") ? failed
+                                        : finished)
+        .push_back(recipients[i]);
   s.event('D', id, deferred);
   for (const auto& [list, disposition] :
-       {std::pair(&finished, MTA_DISP_DELIVERED), std::pair(&deferred, MTA_DISP_DEFERRED)})
+       {std::pair(&finished, MTA_DISP_DELIVERED), std::pair(&deferred, MTA_DISP_DEFERRED),
+        std::pair(&failed, MTA_DISP_FAILED)})
     for (const std::string& recipient : *list)
       if ((status = mtaDequeueRecipientDisposition(message, recipient.data(), recipient.size(),
                                                    static_cast<size_t>(disposition), 0)) != MTA_OK)
         s.log.write("X mtaDequeueRecipientDisposition of " + id + ": " + mtaStrError(status, 0) + "\n");
   status = mtaDequeueMessageFinish(message, 0);
+  finished.insert(finished.end(), failed.begin(), failed.end());
   if (status == MTA_OK)
     s.event('F', id, finished);
   else

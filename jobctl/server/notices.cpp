@@ -64,6 +64,39 @@ auto checked_reader(message_file& f, const mta::queue::entry& e) {
   };
 }
 
+/// A line for each recipient, once the state is written: W, R, or K where the sender does not want to know.
+void account(mta::enqueue::enqueuer& queue, const notify::subject& about,
+             std::span<const notify::recipient_report> reports, bool told, std::uint16_t attempts) {
+  namespace accounting = mta::accounting;
+  const auto site = queue.settings();
+  const auto* channel = site->find_channel(about.channel);
+  if (channel == nullptr || !channel->logging || !queue.accounts().enabled()) return;
+  accounting::entry e;
+  e.source = about.channel;
+  e.size = about.entry.content_length;
+  e.from = about.envelope.from;
+  e.id = about.id;
+  e.envelope_id = about.envelope.envelope_id;
+  e.message_id = about.envelope.header_id;
+  e.attempt = attempts;
+  e.queue_time = about.now - about.entry.committed;
+  e.time = about.now;
+  for (const notify::recipient_report& r : reports) {
+    const mta::queue::recipient& to = about.envelope.recipients.at(r.place);
+    const bool asked = notify::asked_for(r.what, notify::effective_flags(about.envelope, to));
+    if (r.what == notify::kind::delayed && (!told || !asked)) continue;
+    e.code = r.what == notify::kind::delayed ? accounting::action::warned
+             : asked                         ? accounting::action::rejected
+                                             : accounting::action::unreported;
+    e.disposition = r.what == notify::kind::delayed ? "delayed" : "timed_out";
+    e.original = to.original;
+    e.to = to.address;
+    e.reason = r.reason;
+    queue.accounts().record(e);
+  }
+  queue.accounts().flush();
+}
+
 /// On the pool, with the message's lock.
 outcome_of_work work_on(message_file& f, mta::enqueue::enqueuer& queue, const std::string& channel,
                         const action::notice& order) {
@@ -128,6 +161,7 @@ outcome_of_work work_on(message_file& f, mta::enqueue::enqueuer& queue, const st
     done.remarks.push_back(written.error().message());
     return done;
   }
+  if (done.what != notice_outcome::held) account(queue, about, reports, !done.ids.empty(), state.attempts);
   if (done.what == notice_outcome::held)
     f.note_history(order.id.slot, history_line("it has waited too long, and its sender cannot be notified: " +
                                                told.error().message()));

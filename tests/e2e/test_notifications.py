@@ -7,7 +7,6 @@ See site_under_test.py for how to run it by hand.
 import email
 import email.policy
 import glob
-import os
 import unittest
 
 from site_under_test import Site, wait_for
@@ -130,6 +129,9 @@ class Notifications(unittest.TestCase):
             self.assertIsNotNone(reports[0][1][0]["Will-Retry-Until"])
             self.assertIsNone(reports[2][1][0]["Will-Retry-Until"])
             self.assertEqual("message/rfc822", list(reports[2][2].iter_parts())[2].get_content_type())
+            with open(site.path("log", "mail.log_current")) as f:
+                codes = [words[5] for words in map(str.split, f) if "nobody" in words[3:5]]
+            self.assertEqual(["E", "W", "W", "R"], codes)
 
     def test_mail_of_a_stopped_channel_is_returned_with_the_last_reason(self):
         with self.site("/bin/sh -c 'echo closed; exit 75'", pipe="notices = 4s\nstop = no") as site:

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 namespace {

@@ -155,7 +155,8 @@ result<> log::open(sink& s) {
   for (int round = 0;; ++round) {
     s.descriptor = ::open(s.path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
     if (s.descriptor >= 0) break;
-    if (errno != ENOENT || round > 0) return os_error("open " + s.path);
+    // More than once, since whoever rotates may rename what has just been made.
+    if (errno != ENOENT || round > 1000) return os_error("open " + s.path);
     // Made in a way that gives what root makes to the site's user.
     queue::file_io& files = queue::real_file_io();
     if (const auto made = files.make_directory(directory_); !made) return made;

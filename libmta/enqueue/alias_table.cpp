@@ -35,6 +35,23 @@ constexpr auto plain_characters = [] {
   return plain;
 }();
 
+/// Characters that make a list more than addresses and commas, and those that a line must not have at all.
+constexpr auto special_characters = [] {
+  std::array<bool, 256> special{};
+  for (const char c : std::string_view("\"\\(<")) special[static_cast<unsigned char>(c)] = true;
+  return special;
+}();
+constexpr auto control_characters = [] {
+  std::array<bool, 256> control{};
+  for (unsigned c = 0; c < 256; ++c) control[c] = is_control(static_cast<char>(c)) && c != '\t';
+  return control;
+}();
+bool has_any(const std::array<bool, 256>& wanted, std::string_view text) noexcept {
+  bool found = false;
+  for (const char c : text) found |= wanted[static_cast<unsigned char>(c)];
+  return found;
+}
+
 bool is_plain(std::string_view text) noexcept {
   return !text.empty() && std::all_of(text.begin(), text.end(),
                                       [](char c) { return plain_characters[static_cast<unsigned char>(c)]; });
@@ -82,7 +99,7 @@ std::size_t find_outside(std::string_view text, char wanted) noexcept {
 /// Calls `take` for every item of a list; empty ones are left out.
 template <class Take>
 void for_each_item(std::string_view list, Take take) {
-  const bool simple = list.find_first_of("\"\\(<") == list.npos;
+  const bool simple = !has_any(special_characters, list);
   while (!list.empty()) {
     const auto comma = simple ? list.find(',') : find_outside(list, ',');
     if (const auto item = trim(list.substr(0, comma)); !item.empty()) take(item);
@@ -185,9 +202,10 @@ void alias_table::read(std::string_view rest) {
 
 void alias_table::take_alias(int line, std::string_view text) {
   const auto problem = [&](std::string what) { problems_.push_back({line, std::move(what)}); };
-  for (const char c : text)
-    if (is_control(c) && c != '\t') return problem("\"" + printable(text) + "\" has a control character");
-  const auto colon = find_outside(text, ':');
+  if (has_any(control_characters, text))
+    return problem("\"" + printable(text) + "\" has a control character");
+  auto colon = text.find(':');
+  if (has_any(special_characters, text.substr(0, colon))) colon = find_outside(text, ':');
   if (colon == text.npos) return problem("\"" + printable(text) + "\": expected \"name: address, address…\"");
   std::string_view name = trim(text.substr(0, colon));
   if (name.size() > 1 && name.front() == '"' && name.back() == '"') {

@@ -217,4 +217,26 @@ void submission::impl::account_failed(const std::vector<record>& records, const 
   log.flush();
 }
 
+error submission::impl::refuse_everybody(error why) {
+  accounting::log& log = owner.accounts();
+  if (!log.enabled() || !logs(*site, source_channel)) return why;
+  const std::string reason = why.message();
+  accounting::entry e;
+  e.code = accounting::action::refused;
+  e.source = source_channel;
+  e.size = content.length();
+  e.envelope_id = envelope_id;
+  e.message_id = content.message_id();
+  e.reason = reason;
+  for (const pending& p : recipients) {
+    e.destination = p.way.channel;
+    e.from = p.sender.empty() ? sender : p.sender;
+    e.original = p.recipient.original;
+    e.to = p.recipient.address;
+    log.record(e);
+  }
+  log.flush();
+  return why;
+}
+
 }  // namespace mta::enqueue

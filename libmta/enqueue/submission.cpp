@@ -183,10 +183,10 @@ result<std::vector<accepted>> submission::commit(queue::priority priority, queue
   impl& i = *impl_;
   const auto before = std::exchange(i.phase, impl::over);
   if (before == impl::over) return too_late("commit a message that was committed or dropped");
-  if (i.failure) return *i.failure;
+  if (i.failure) return i.refuse_everybody(*i.failure);
   if (i.recipients.empty()) return error(errc::out_of_range, "queue a message without recipients");
   if (before != impl::writing) return error(errc::out_of_range, "queue a message without content");
-  if (const auto done = i.content.finish(); !done) return done.error();
+  if (const auto done = i.content.finish(); !done) return i.refuse_everybody(done.error());
   if (i.content.empty()) return error(errc::out_of_range, "queue a message without content");
 
   i.put_off_beyond_limit();
@@ -194,7 +194,7 @@ result<std::vector<accepted>> submission::commit(queue::priority priority, queue
   std::vector<impl::record> records;
   for (impl::record& whole : i.make_records()) {
     auto pieces = i.fragments_of(whole);
-    if (!pieces) return error(pieces.error());
+    if (!pieces) return i.refuse_everybody(pieces.error());
     if (pieces->empty()) {
       records.push_back(std::move(whole));
       continue;

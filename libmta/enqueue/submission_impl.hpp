@@ -45,6 +45,8 @@ struct submission::impl {
   void account_refused(std::string_view address, const recipient_options&, const error& why);
   void account_enqueued(const std::vector<record>&);
   void account_failed(const std::vector<record>&, const error& why);
+  /// The error, after it was accounted to every recipient: nothing of the message is queued.
+  error refuse_everybody(error why);
 
   result<> begin_content();
   result<> keep_failure(result<>);

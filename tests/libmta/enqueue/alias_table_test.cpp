@@ -2,6 +2,7 @@
 
 #include "enqueue/alias_table.hpp"
 
+#include "effort.hpp"
 #include "enqueue/aliases.hpp"
 #include "temporary_directory.hpp"
 
@@ -10,7 +11,10 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <random>
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace mta::enqueue;
@@ -165,6 +169,36 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_no_aliases_file_is_not_read_to_its_end) {
   std::string text;
   for (int i = 0; i < 10'000; ++i) text += "no alias\n";
   BOOST_TEST(alias_table(text, "/aliases").problems().size() == 20u);
+}
+
+BOOST_AUTO_TEST_CASE(whatever_a_file_says_it_is_read_to_an_end_and_what_is_good_can_be_expanded) {
+  const unsigned seed = std::random_device{}();
+  BOOST_TEST_MESSAGE("seed " << seed);
+  std::mt19937 random(seed);
+  const std::vector<std::string> pieces{
+      "a", "b",  "c",         ":",          ": ",   ", ", "\n",  "\n ",    "\n",
+      "#", "\"", "\\",        "@x.example", "<",    ">",  "(",   ")",      ";",
+      "|", "/",  ":include:", "\xFF",       "\r\n", "\t", "\\b", "owner-", "@home.example",
+      ".", " "};
+  std::size_t good = 0;
+  for (unsigned round = 0; round < 40'000 / test::effort_divisor; ++round) {
+    std::string text = round % 2 == 0 ? "" : "a: b, c@x.example\nb: c";
+    for (auto n = random() % 12; n > 0; --n) text += pieces[random() % pieces.size()];
+    const alias_table table(text, "/aliases");
+    for (const auto& p : table.problems()) BOOST_REQUIRE(p.line > 0 && !p.text.empty());
+    if (!table.problems().empty()) continue;
+    ++good;
+    std::set<std::string> names;
+    table.for_each_target(
+        [&](int, std::string_view name, const std::string&) { names.insert(std::string(name)); }, site());
+    BOOST_REQUIRE_MESSAGE(names.size() == table.size(), "seed " << seed << ": " << text);
+    for (const std::string& name : names) {
+      const auto all = table.expand(name, site());
+      const bool fine = all ? !all->empty() : all.error().context.find("a loop") != std::string::npos;
+      BOOST_REQUIRE_MESSAGE(fine, "seed " << seed << ": " << text);
+    }
+  }
+  BOOST_TEST(good > 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_hundred_thousand_aliases_are_read_and_found) {

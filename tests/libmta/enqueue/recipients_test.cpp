@@ -9,6 +9,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -284,6 +286,23 @@ BOOST_AUTO_TEST_CASE(a_commit_that_fails_is_a_refusal_of_each_recipient) {
   BOOST_TEST(text(all[0], "code") == "J");
   BOOST_TEST(text(all[0], "destination") == "maildir");
   BOOST_TEST(text(all[0], "reason").find("No space left") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(content_that_cannot_be_kept_is_a_refusal_of_each_recipient) {
+  io.fail = [](const std::string& operation, const std::string& path) {
+    return operation == "open" && path.find("/.content.") != path.npos ? ENOSPC : 0;
+  };
+  auto s = e->start("me@far.example").value();
+  for (const char* to : {"a@far.example", "staff"}) BOOST_REQUIRE(s.add_recipient(to));
+  BOOST_TEST(!s.write("\n" + std::string(5u << 20, 'x')));
+  BOOST_TEST(!s.commit());
+  const auto all = accounts();
+  BOOST_REQUIRE(all.size() == 4u);
+  for (const json::object& line : all) {
+    BOOST_TEST(text(line, "code") == "J");
+    BOOST_TEST(text(line, "reason").find("No space left") != std::string::npos);
+  }
+  BOOST_TEST(text(all[3], "from") == "owner-staff@home.example");
 }
 
 BOOST_AUTO_TEST_CASE(channels_without_logging_leave_no_lines) {

@@ -282,7 +282,8 @@ int submit(const invocation& in, order o, std::shared_ptr<const mta::config::set
     complete(in, message->sender(), *site, *first);
     message->label_8bit();
   }
-  if (const int status = add_recipients(in, *message, o.recipients, o.original); status != success) return status;
+  if (const int status = add_recipients(in, *message, o.recipients, o.original); status != success)
+    return status;
   if (auto written = write_all(*message, *first, input); !written) return in.fail(written.error());
   const auto queued = message->commit(o.priority, o.not_before);
   if (!queued) return in.fail(queued.error());

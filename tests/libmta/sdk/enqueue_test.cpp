@@ -383,7 +383,7 @@ BOOST_AUTO_TEST_CASE(fields_of_the_envelope_arrive) {
   BOOST_TEST(mtaEnqueueTo(nq, "a@example.org", 0, MTA_ENV_TO, 0) == MTA_OK);
   item_array items;
   items.add(MTA_DELIVERY_FLAGS, nullptr, 2)
-      .add(MTA_NOTIFY_FLAGS, nullptr, MTA_NOTIFY_SUCCESS | MTA_NOTIFY_CONTENT_NONE)
+      .add(MTA_NOTIFY_FLAGS, nullptr, MTA_NOTIFY_DELAY | MTA_NOTIFY_CONTENT_NONE)
       .add(MTA_ORCPT_TO, "original@example.com", 0);
   BOOST_TEST(mtaEnqueueTo(nq, "b@example.org", 0, MTA_ENV_TO, MTA_ITEM_LIST, items.get(), 0) == MTA_OK);
   BOOST_TEST(test::write_and_finish(nq) == MTA_OK);
@@ -397,7 +397,7 @@ BOOST_AUTO_TEST_CASE(fields_of_the_envelope_arrive) {
   BOOST_TEST(a.notify_flags.at(0) == size_t{MTA_NOTIFY_CONTENT_HEADER | MTA_NOTIFY_FAILURE});
   BOOST_TEST(a.originals.at(1) == "original@example.com");
   BOOST_TEST(a.delivery_flags.at(1) == 3u);  // merged
-  BOOST_TEST(a.notify_flags.at(1) == size_t{MTA_NOTIFY_SUCCESS | MTA_NOTIFY_CONTENT_NONE});
+  BOOST_TEST(a.notify_flags.at(1) == size_t{MTA_NOTIFY_DELAY | MTA_NOTIFY_CONTENT_NONE});
 }
 
 BOOST_AUTO_TEST_CASE(the_delivery_flags_of_the_channel_are_added) {

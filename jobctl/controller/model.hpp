@@ -79,6 +79,8 @@ struct queue_file {
   std::uint32_t moves = 0;               ///< answers that action::compact still owes
   std::uint32_t position = none;         ///< in the file timers
   std::uint32_t notice_position = none;  ///< in the notice timers
+  std::uint32_t notice_slot = 0;         ///< where the next look for notices begins
+  moment notices_after = 0;              ///< a notice failed: none before
   errand under_way = errand::idle;
   prospect outlook = prospect::nothing;
   std::uint8_t refusals = 0;  ///< recycling or moves in a row that failed

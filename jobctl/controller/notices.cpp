@@ -59,8 +59,12 @@ void controller::impl::notices_due(std::uint32_t file) {
   notice_timers.remove(files, file);
   queue_file& f = files[file];
   if (f.under_way != queue_file::errand::idle) return look_for_notices(file, now + look_again);
+  if (f.notices_after > now) return look_for_notices(file, f.notices_after);
   moment next = no_notice;
-  for (const std::uint32_t i : f.slots) {
+  // From where the last look ended: the first messages may fail again and again.
+  const auto slots = static_cast<std::uint32_t>(f.slots.size()), first = f.notice_slot;
+  for (std::uint32_t n = 0; n < slots; ++n) {
+    const std::uint32_t slot = (first + n) % slots, i = f.slots[slot];
     if (i == none || i == queue_file::slot_finished) continue;
     const message& m = messages[i];
     moment when = next_notice(m, i);
@@ -71,6 +75,7 @@ void controller::impl::notices_due(std::uint32_t file) {
         begin_notice(i);
         continue;
       } else {
+        f.notice_slot = slot;
         return look_for_notices(file, now);  // when others are done
       }
     }
@@ -133,8 +138,8 @@ void controller::noticed(time_point wall, message_id id, notice_outcome what, st
       m.notices = std::min<std::uint32_t>(step, 7);
       s.end_notice(i);
       break;
-    case notice_outcome::busy:
-    case notice_outcome::failed: s.end_notice(i); break;
+    case notice_outcome::failed: s.files[m.file].notices_after = s.now + failed_again; [[fallthrough]];
+    case notice_outcome::busy: s.end_notice(i); break;
   }
   s.resume(i);
   if (what == notice_outcome::busy || what == notice_outcome::failed)

@@ -10,6 +10,7 @@ void controller::impl::order(std::uint32_t i, bool hold) {
   const std::uint32_t channel = channel_number(m);
   if (m.where == place::in_hand) {
     m.owed = hold;
+    if (!hold) expect_notice(i);
     return;
   }
   if (hold == (m.where == place::held)) return;

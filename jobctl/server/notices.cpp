@@ -34,11 +34,17 @@ std::string history_line(std::string_view text) {
   return json::serialize(json::object{{"time", server::now().time_since_epoch().count()}, {"text", text}});
 }
 
-/// What the last attempt said of each recipient.
-std::map<std::string, std::string> last_reasons(message_file& f, std::uint32_t slot) {
+/// What the last attempt said of each recipient, and when it was.
+struct last_attempt {
   std::map<std::string, std::string> reasons;
-  const auto lines = f.read_history(slot);
-  if (!lines) return reasons;
+  time_point at{};  ///< epoch: not known
+};
+last_attempt find_last_attempt(message_file& f, std::uint32_t slot) {
+  // The history is that of all messages of the file, and may have grown for weeks: its end is enough.
+  constexpr std::uint64_t most = 1 << 20;
+  last_attempt last;
+  const auto lines = f.read_history(slot, most);
+  if (!lines) return last;
   for (const std::string& line : *lines) {
     boost::system::error_code wrong;
     const json::value read = json::parse(line, wrong);
@@ -47,9 +53,12 @@ std::map<std::string, std::string> last_reasons(message_file& f, std::uint32_t s
     const auto* to = object.if_contains("recipient");
     const auto* why = object.if_contains("reason");
     if (to != nullptr && to->is_string() && why != nullptr && why->is_string())
-      reasons[std::string(to->get_string())] = std::string(why->get_string());
+      last.reasons[std::string(to->get_string())] = std::string(why->get_string());
+    const auto* time = object.if_contains("time");
+    if (object.contains("attempt") && time != nullptr && time->is_int64())
+      last.at = time_point{milliseconds{time->get_int64()}};
   }
-  return reasons;
+  return last;
 }
 
 /// Reads a message's content for the notification; checked as a whole at the first read.
@@ -118,23 +127,20 @@ outcome_of_work work_on(message_file& f, mta::enqueue::enqueuer& queue, const st
   const auto envelope = f.read_envelope(message->entry);
   if (!envelope) return failed(envelope.error());
 
-  const auto reasons = last_reasons(f, order.id.slot);
+  const auto last = find_last_attempt(f, order.id.slot);
   std::vector<notify::recipient_report> reports;
   for (std::size_t i = 0; i < envelope->recipients.size(); ++i) {
     if (state.finished.test(i)) continue;
-    const auto why = reasons.find(envelope->recipients[i].address);
+    const auto why = last.reasons.find(envelope->recipients[i].address);
     reports.push_back({i, order.last ? notify::kind::timed_out : notify::kind::delayed,
-                       why != reasons.end() ? std::string_view(why->second) : std::string_view()});
+                       why != last.reasons.end() ? std::string_view(why->second) : std::string_view()});
   }
   const std::string id = to_string(order.id);
-  const notify::subject about{*envelope,
-                              message->entry,
-                              id,
-                              channel,
-                              checked_reader(f, message->entry),
-                              server::now(),
-                              state.attempts > 0 ? state.changed : time_point{},
-                              order.expires};
+  const notify::subject about{
+      *envelope,     message->entry, id,           channel, checked_reader(f, message->entry),
+      server::now(), last.at,        order.expires};
+  // What cannot be written down would be told again and again: so that is tried before.
+  if (const auto writable = f.change_state(order.id.slot, state); !writable) return failed(writable.error());
   auto told = notify::send(queue, about, reports);
   state.changed = server::now();
   state.notices = order.step;
@@ -190,7 +196,7 @@ struct notices::impl : std::enable_shared_from_this<notices::impl> {
           self->around.after_events();
         });
       };
-      auto made = mta::enqueue::enqueuer::open(site, std::move(options));
+      auto made = mta::enqueue::enqueuer::open(latest ? latest : site, std::move(options));
       if (!made) return made.error();
       enqueuer = std::move(*made);
     }
@@ -267,7 +273,8 @@ struct notices::impl : std::enable_shared_from_this<notices::impl> {
 
   surroundings around;
   std::mutex mutex;
-  std::shared_ptr<mta::enqueue::enqueuer> enqueuer;  // under mutex
+  std::shared_ptr<mta::enqueue::enqueuer> enqueuer;     // under mutex
+  std::shared_ptr<const mta::config::settings> latest;  // under mutex; null: no reload since the start
 };
 
 notices::notices(surroundings s) : impl_(std::make_shared<impl>(std::move(s))) {}
@@ -285,8 +292,10 @@ void notices::carry_out(const action::notice& order) {
 }
 
 void notices::settings_changed() {
+  auto site = impl_->around.settings();
   const std::lock_guard guard(impl_->mutex);
-  if (impl_->enqueuer) impl_->enqueuer->update(impl_->around.settings());
+  impl_->latest = site;
+  if (impl_->enqueuer) impl_->enqueuer->update(std::move(site));
 }
 
 }  // namespace jobctl

@@ -104,9 +104,10 @@ bool is_smtp_reply(std::string_view text) {
 /// The status that the reason names, if it fits what happened; else the usual one.
 std::string status(kind what, std::string_view reason) {
   const std::string_view named = enhanced_status(is_smtp_reply(reason) ? reason.substr(4) : reason);
-  const bool fits = !named.empty() && (is_failure(what)        ? named[0] != '2'
-                                       : what == kind::delayed ? named[0] == '4'
-                                                               : named[0] == '2');
+  const bool fits = !named.empty() && what != kind::timed_out &&
+                    (is_failure(what)        ? named[0] != '2'
+                     : what == kind::delayed ? named[0] == '4'
+                                             : named[0] == '2');
   if (fits) return std::string(named);
   switch (what) {
     case kind::failed:

@@ -74,6 +74,7 @@ result<told> send(enqueue::enqueuer& queue, const subject& s, std::span<const re
   if (!asked.empty()) {
     const auto added = message->add_recipient(sender, quietly);
     reached = added.has_value();
+    if (!added && !is_lasting(added.error())) return added.error();  // he can be told later
     if (!added) unreachable = added.error();
   }
 

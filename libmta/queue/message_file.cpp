@@ -313,7 +313,7 @@ void message_file::note_history(std::uint32_t slot, std::string_view json_object
   }
 }
 
-result<std::vector<std::string>> message_file::read_history(std::uint32_t slot) {
+result<std::vector<std::string>> message_file::read_history(std::uint32_t slot, std::uint64_t most) {
   std::vector<std::string> lines;
   auto opened = io_.open(history_path(), open_mode::read_write);
   if (!opened) {
@@ -322,10 +322,11 @@ result<std::vector<std::string>> message_file::read_history(std::uint32_t slot) 
   }
   const auto size = (*opened)->size();
   if (!size) return size.error();
-  std::string text(*size, '\0');
-  const auto read = (*opened)->read(0, as_bytes(text));
+  std::string text(std::min(*size, most), '\0');
+  const auto read = (*opened)->read(*size - text.size(), as_bytes(text));
   if (!read) return read.error();
   text.resize(*read);
+  if (*size > most) text.erase(0, text.find('\n') == std::string::npos ? text.size() : text.find('\n') + 1);
   const std::string prefix =
       "{\"generation\":" + std::to_string(header_.generation) + ",\"slot\":" + std::to_string(slot);
   for (std::size_t at = 0; at < text.size();) {

@@ -80,8 +80,9 @@ class message_file {
   /// Appends a JSON object (text without line ends, such as {"time":…,"text":…}) to the history of one slot.
   /// Not flushed, and a failure is ignored: the history explains, it decides nothing.
   void note_history(std::uint32_t slot, std::string_view json_object) noexcept;
-  /// The objects noted for one slot, oldest first, each with its "generation" and "slot".
-  result<std::vector<std::string>> read_history(std::uint32_t slot);
+  /// The objects noted for one slot, oldest first, each with its "generation" and "slot". Reads the last
+  /// `most` bytes of the file's history.
+  result<std::vector<std::string>> read_history(std::uint32_t slot, std::uint64_t most = ~std::uint64_t{0});
 
   file& raw() noexcept { return *file_; }
 

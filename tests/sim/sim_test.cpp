@@ -41,6 +41,46 @@ BOOST_AUTO_TEST_CASE(an_hour_of_traffic_keeps_every_promise_whatever_the_seed) {
   BOOST_TEST(all.expired > 0u);
 }
 
+BOOST_AUTO_TEST_CASE(notices_that_fail_wait_a_minute_and_do_not_keep_others_from_their_turn) {
+  using namespace jobctl;
+  limits l;
+  l.pools.push_back({"DEFAULT", 1});
+  channel_limits c;
+  c.name = "l";
+  c.has_program = false;
+  for (auto& schedule : c.backoff) schedule = {std::chrono::minutes(30)};
+  for (auto& schedule : c.notices) schedule = {std::chrono::hours(1)};
+  l.channels.push_back(c);
+  controller jc(l);
+  time_point now{std::chrono::hours(1000)};
+  const auto channel = jc.channel("l");
+  constexpr std::uint32_t messages = 300;
+  std::vector<new_message> found(messages);
+  for (std::uint32_t s = 0; s < messages; ++s) {
+    found[s].slot = s;
+    found[s].committed = now;
+  }
+  jc.messages_found(now, channel, {mta::queue::file_number{1}, 1}, messages, true, found);
+  std::map<std::uint32_t, time_point> last;  // by slot
+  const time_point end = now + std::chrono::hours(2);
+  while (now < end) {
+    jc.clock(now);
+    for (auto actions = jc.take_actions(); !actions.empty(); actions = jc.take_actions()) {
+      for (const auto& a : actions) {
+        const auto* n = std::get_if<action::notice>(&a);
+        if (n == nullptr) continue;
+        if (const auto before = last.find(n->id.slot); before != last.end())
+          BOOST_REQUIRE(now - before->second >= std::chrono::minutes(1));
+        last[n->id.slot] = now;
+        jc.noticed(now, n->id, notice_outcome::failed, n->step);
+      }
+    }
+    const auto next = jc.next_deadline();
+    now = std::max(now + std::chrono::milliseconds(1), std::min(next, end));
+  }
+  BOOST_TEST(last.size() == messages);
+}
+
 BOOST_AUTO_TEST_CASE(a_burst_followed_by_silence_keeps_programs_at_their_limit_until_the_backlog_is_gone) {
   using namespace jobctl;
   limits l;

@@ -110,6 +110,9 @@ BOOST_AUTO_TEST_CASE(a_status_is_taken_from_the_reason_if_it_fits) {
     s.finish(s.submit({}), disposition::failed, reason);
     BOOST_TEST(rfc3464::get(s.notification().recipients.at(0), "Status") == status, reason);
   }
+  notify_site s;
+  s.finish(s.submit({}), disposition::timed_out, "450 4.2.1 mailbox busy");
+  BOOST_TEST(rfc3464::get(s.notification().recipients.at(0), "Status") == "4.4.7");
 }
 
 BOOST_AUTO_TEST_CASE(addresses_of_any_kind_fit_the_fields) {
@@ -315,6 +318,23 @@ BOOST_AUTO_TEST_CASE(a_sender_to_whom_there_is_no_way_puts_the_message_on_hold) 
   BOOST_TEST(s.state(id).finished.none());
   BOOST_TEST(s.history(id).find("its sender cannot be notified") != std::string::npos);
   BOOST_TEST(s.history(id).find("no such user") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_sender_who_cannot_be_found_out_for_now_is_told_later_whatever_the_postmaster_gets) {
+  notify_site s("sendpost = always\n");
+  const auto site = std::make_shared<mta::config::settings>(*s.settings);
+  site->aliases = s.root() + "/aliases";
+  s.settings = site;
+  notify_site::message m;
+  m.sender = "ann@mta.example";
+  const auto id = s.submit(m);
+  std::ofstream(site->aliases) << "no colon, and so no aliases\n";
+  BOOST_TEST((s.finish(id, disposition::failed).outcome == wire::outcome::deferred));
+  BOOST_TEST(s.queued("post").empty());
+  std::ofstream(site->aliases) << "ann: ann@sender.example\n";
+  BOOST_TEST((s.finish(id, disposition::failed).outcome == wire::outcome::finished));
+  BOOST_TEST(s.queued("back").size() == 1u);
+  BOOST_TEST(s.queued("post").size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(while_others_wait_the_message_is_deferred_instead) {

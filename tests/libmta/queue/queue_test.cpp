@@ -511,6 +511,10 @@ BOOST_AUTO_TEST_CASE(history_belongs_to_its_message) {
   BOOST_REQUIRE(lines->size() == 2u);
   BOOST_TEST((*lines)[0] == R"({"generation":1,"slot":1,"text":"first"})");
   BOOST_TEST((*lines)[1].find("second") != std::string::npos);
+  // The end of a long history, in whole lines.
+  const auto last = f->read_history(1, lines->at(1).size() + 5);
+  BOOST_REQUIRE(last);
+  BOOST_TEST((*last == std::vector{lines->at(1)}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

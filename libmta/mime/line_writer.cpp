@@ -38,7 +38,8 @@ result<> line_writer::add_to_line(std::string_view data, bool header) {
     const std::string rest = buffer_.substr(cut);
     buffer_.resize(cut);
     if (const auto done = flush(); !done) return done;
-    if (fold) buffer_.assign(1, ' ');
+    // The middle of a line must not become a delimiter: what follows would be a part that nobody looked at.
+    if (fold || (!header && rest.front() == '-')) buffer_.assign(1, ' ');
     buffer_.append(rest);
   }
   return {};

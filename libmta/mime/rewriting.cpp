@@ -56,6 +56,22 @@ GMimeContentEncoding encoding_for(std::string_view text) {
   return eight_bit || long_line ? GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE : GMIME_CONTENT_ENCODING_7BIT;
 }
 
+/// A line of base64 or quoted-printable. The latter's may begin with hyphens, where the encoder broke a line
+/// of text, and would be taken for a delimiter.
+result<> write_encoded(line_writer& out, const line_piece& p) {
+  constexpr std::size_t longest = 76;  // RFC 2045 6.7 (5)
+  if (!p.data.starts_with("--")) return out.write(p);
+  std::string line = "=2D" + std::string(p.data.substr(1));
+  if (line.size() > longest) {
+    std::size_t cut = longest / 2;
+    while (line[cut - 1] == '=' || line[cut - 2] == '=') --cut;  // not within "=2D"
+    if (const auto done = out.write(line.substr(0, cut) + '='); !done) return done;
+    line.erase(0, cut);
+    if (line.starts_with("--")) line.replace(0, 1, "=2D");
+  }
+  return out.write({line, true, p.ends, p.terminated});
+}
+
 }  // namespace
 
 result<> decoding::write(const line_piece& p) { return writer_ ? writer_->write(p) : result<>{}; }
@@ -94,7 +110,7 @@ bool decoding::held_has_long_line() const {
 
 result<> decoding::write_held_encoded() {
   const bool is_text = facts_.type == "text";
-  const auto take = [this](const line_piece& p) { return writer_->write(p); };
+  const auto take = [this](const line_piece& p) { return write_encoded(*writer_, p); };
   encoder encode(is_text ? GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE : GMIME_CONTENT_ENCODING_BASE64, take);
   content_decoder decoded(options_.piece_size, [&](const piece& x) -> result<> {
     if (const auto done = encode.add(x.data); !done) return done;
@@ -181,7 +197,7 @@ result<> decoding::write_substitute() {
   }
   // The canonical form has CRLF, the encoder of quoted-printable makes line ends of LF.
   const bool quoted = encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
-  encoder encode(encoding, [this](const line_piece& p) { return writer_->write(p); });
+  encoder encode(encoding, [this](const line_piece& p) { return write_encoded(*writer_, p); });
   line_splitter text(line_ends::any, [&](const line_piece& p) -> result<> {
     if (const auto done = encode.add(p.data); !done) return done;
     return p.ends && p.terminated ? encode.add(quoted ? "\n" : "\r\n") : result<>{};

@@ -202,6 +202,41 @@ BOOST_AUTO_TEST_CASE(lines_that_are_too_long_are_encoded_or_folded) {
   BOOST_TEST(seen.all[2].header.empty());
 }
 
+BOOST_AUTO_TEST_CASE(breaking_a_line_makes_no_delimiter) {
+  const std::string type = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n";
+  for (std::size_t n = 480; n < 600; ++n) {  // so that "--b" comes to stand at every place
+    const std::string line =
+        std::string(n, 'A') + "--b\nContent-Type: application/x-unseen\n\nunseen\n" + std::string(501, '-');
+    for (const std::string& text :
+         {type + line + "\n--b\n\nseen\n--b--\n", type + "--b\n\nseen\n--b--\n" + line + "\n",
+          type + "--b\n\n" + line + "\n--b--\n",
+          type + "--b\nContent-Type: image/gif\n\n" + line + "\n--b--\n"}) {
+      test::parts before;
+      const auto lines = in_lines(text, 500, before);
+      for (const auto& l : lines) BOOST_TEST(l.size() <= 500u);
+      const auto after = look(joined(lines));
+      BOOST_REQUIRE_EQUAL(before.all.size(), 1u);
+      BOOST_REQUIRE_EQUAL(after.all.size(), 1u);
+      BOOST_TEST(after.all[0].content == before.all[0].content);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(encoding_a_replacement_makes_no_delimiter) {
+  for (std::size_t n = 0; n < 160; ++n) {
+    const std::string text = "\xC3\xBC" + std::string(n, 'A') + "--b\n\nfake\nx" + std::string(1100, '-');
+    const auto out = rewritten(three, without({1}, mime::replacement{.text = text}));
+    for (std::size_t at = out.find("=C3=BC"); at < out.size();) {
+      const auto end = out.find('\n', at);
+      BOOST_TEST(end - at <= 76u);
+      at = end + 1;
+    }
+    const auto seen = look(out);
+    BOOST_REQUIRE_EQUAL(seen.all.size(), 3u);
+    BOOST_TEST(seen.all[1].content == text);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_error_of_the_output_ends_the_rewriting) {
   const auto done = mime::rewrite(three, mime::output::to_lines([](std::string_view line) -> mta::result<> {
                                     if (line == "two") return mta::error(mta::errc::no_space, "write");

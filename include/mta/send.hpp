@@ -51,7 +51,8 @@ struct mail_source {
   content_encoding encoding = content_encoding::none;
   bool binary = false;             ///< the file's bytes as they are; else lines that end in LF or CRLF
   bool blank_line_before = false;  ///< a blank line between this and the source before it
-  std::string name{};              ///< file name of the content that the receiver is to see; empty: none
+  std::string name{};  ///< file name of the content that the receiver is to see, without control characters;
+                       ///< empty: none
 };
 
 struct mail_recipient {

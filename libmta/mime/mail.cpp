@@ -122,7 +122,18 @@ class composer {
     for (const std::string& line : mail_.header_lines)
       if (!is_one_field(line) || enqueue::header_fields(line).size() != 1)
         return error(errc::syntax, "header line \"" + enqueue::printable(line) + "\": expected NAME: TEXT");
+    if (mail_.header)
+      if (auto fine = check_name(*mail_.header); !fine) return fine;
+    for (const mail_source& source : mail_.body)
+      if (auto fine = check_name(source); !fine) return fine;
     return {};
+  }
+
+  /// A name gets into header fields, and into the first line of a uuencoded file.
+  static result<> check_name(const mail_source& source) {
+    if (std::none_of(source.name.begin(), source.name.end(), is_control)) return {};
+    return error(errc::syntax,
+                 "file name \"" + enqueue::printable(source.name) + "\": a control character in it");
   }
 
   /// Fills header_ and bodies_. With ignore_errors, sources that cannot be read are left out.

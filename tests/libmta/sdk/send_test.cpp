@@ -623,6 +623,20 @@ BOOST_AUTO_TEST_CASE(errors_of_mtaSend_in_items) {
   BOOST_TEST(queued().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_file_name_cannot_bring_header_fields) {
+  const std::string path = file("data", "x");
+  for (const char* name : {"a\nX-Smuggled: b", "a\r\n b", "a\tb", "a\x7f"})
+    for (const int encoding : {MTA_ENC_BASE64, MTA_ENC_UUENCODE}) {
+      item_array items;
+      items.add(MTA_TO, "bob@example.org")
+          .add(encoding)
+          .add(MTA_CFILENAME, name)
+          .add(MTA_MSG_FILE, path.c_str());
+      BOOST_TEST(mtaSend(items.get()) == MTA_BADARGS);
+    }
+  BOOST_TEST(queued().empty());
+}
+
 BOOST_AUTO_TEST_CASE(items_that_may_come_once_do_not_come_twice) {
   for (const int code : {MTA_CTYPE, MTA_ENV_FROM, MTA_FROM, MTA_SUBADDRESS, MTA_SUBJECT, MTA_USER}) {
     auto items = simple().add(code, "x").add(code, "x");

@@ -71,7 +71,7 @@ struct mail {
   std::optional<std::string> from{};  ///< From:
   std::optional<std::string> subject{};
   std::optional<std::string> content_type{};  ///< body of Content-Type:
-  std::vector<std::string> header_lines{};    ///< complete, without line ends
+  std::vector<std::string> header_lines{};    ///< complete, without line ends; treated as fields of `header`
   std::vector<mail_recipient> recipients{};
   std::optional<mail_source> header{};     ///< the initial header; text behind its blank line begins the body
   bool send_to_header_recipients = false;  ///< To:, Cc: and Bcc: of the initial header are recipients too

@@ -304,13 +304,18 @@ class composer {
   std::string header_text() {
     bool has_from = false, has_destination = false;
     const std::string_view own = header_ ? std::string_view(*header_) : std::string_view();
-    const auto fields = enqueue::header_fields(own);
-    for (const header_field& f : fields) {
-      has_from |= equal_ignoring_case(f.name, "from");
+    auto fields = enqueue::header_fields(own);
+    for (const header_field& f : fields)
       has_destination |= is_any_of(f.name, {"to", "cc"});  // blind copies are taken out
-    }
+    // The program's lines are fields as the header's are: what we write is not repeated, no secret told.
+    for (const std::string& line : mail_.header_lines)
+      for (const header_field& f : enqueue::header_fields(line)) fields.push_back(f);
+    for (const header_field& f : fields) has_from |= equal_ignoring_case(f.name, "from");
     const bool resend = has_destination && mail_.resent;
     const bool writes_from = mail_.from || !has_from;
+    // Who really sends it, unless From: says so.
+    const std::string sender = mail_.envelope_from ? process_user() + '@' + site_->host : envelope_from_;
+    const bool writes_sender = !writes_from || (mail_.from && from_text() != sender);
     std::string out;
     if (resend && !(lines_.to.empty() && lines_.cc.empty())) {
       out +=
@@ -324,10 +329,10 @@ class composer {
     }
     for (const header_field& f : fields) {
       if (is_any_of(f.name, {"bcc", "resent-bcc"})) continue;
-      if (is_any_of(f.name, {"sender"}) && !writes_from) continue;
+      if (is_any_of(f.name, {"sender"}) && writes_sender) continue;
       if (mail_.from && is_any_of(f.name, {"from"})) continue;
       if (mail_.subject && is_any_of(f.name, {"subject"})) continue;
-      has_mime_version_ |= is_any_of(f.name, {"mime-version"});
+      if (is_any_of(f.name, {"mime-version"}) && std::exchange(has_mime_version_, true)) continue;
       if (std::string* const place = own_content_field(f.name)) {
         *place = f.whole;
         if (!place->ends_with('\n')) *place += '\n';
@@ -342,13 +347,10 @@ class composer {
       }
     }
     if (writes_from) out += "From: " + from_text() + '\n';
-    // Who really sends it, unless From: says so.
-    const std::string sender = mail_.envelope_from ? process_user() + '@' + site_->host : envelope_from_;
-    if (!writes_from || (mail_.from && from_text() != sender)) out += "Sender: " + sender + '\n';
+    if (writes_sender) out += "Sender: " + sender + '\n';
     if (!lines_.to.empty()) out += "To: " + lines_.to + '\n';
     if (!lines_.cc.empty()) out += "Cc: " + lines_.cc + '\n';
     if (mail_.subject) out += "Subject: " + mime::encode_header_text(*mail_.subject) + '\n';
-    for (const std::string& line : mail_.header_lines) out += line + '\n';
     const std::string missing = enqueue::missing_fields(out, completion());
     return out + missing + content_fields();
   }
@@ -442,7 +444,7 @@ class composer {
   std::string source_channel_, envelope_from_, boundary_;
   std::optional<std::string> header_;
   bool separated_ = false;  // the blank line behind the initial header has come
-  std::string own_type_, own_encoding_, own_disposition_;  // fields of the initial header
+  std::string own_type_, own_encoding_, own_disposition_;  // fields of header and lines
   bool has_mime_version_ = false;
   std::vector<std::unique_ptr<mime::mail_body>> bodies_;
   recipient_line lines_;

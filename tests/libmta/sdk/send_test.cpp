@@ -192,6 +192,43 @@ BOOST_AUTO_TEST_CASE(header_lines_of_the_programs_own_are_added) {
   BOOST_TEST(only().field("X-Two") == "2 3");
 }
 
+BOOST_AUTO_TEST_CASE(header_lines_of_the_programs_own_are_treated_as_the_initial_headers) {
+  const std::string us = process_user() + "@mta.example";
+  auto items = simple()
+                   .add(MTA_HDR_LINE, "Bcc: secret@example.org")
+                   .add(MTA_HDR_LINE, "From: boss@far.example")
+                   .add(MTA_HDR_LINE, "Sender: forged@far.example")
+                   .add(MTA_HDR_LINE, "To: list@far.example")
+                   .add(MTA_HDR_LINE, "Subject: old")
+                   .add(MTA_SUBJECT, "new")
+                   .add(MTA_HDR_LINE, "Content-Type: text/html")
+                   .add(MTA_CTYPE, "text/x-mine")
+                   .add(MTA_HDR_LINE, "MIME-Version: 1.0");
+  BOOST_TEST(mtaSend(items.get()) == MTA_OK);
+  const sent_message m = only();
+  BOOST_TEST(m.field("Bcc") == "<none>");
+  BOOST_TEST(m.field("From") == "boss@far.example");
+  BOOST_TEST(m.field("Sender") == us);
+  BOOST_TEST(m.field("To") == "list@far.example, bob@example.org");
+  BOOST_TEST(m.field("Resent-To") == "<none>");  // only the initial header makes it a resent one
+  BOOST_TEST(m.field("Subject") == "new");
+  BOOST_TEST(m.field("Content-Type") == "text/x-mine");
+  BOOST_TEST(m.field("MIME-Version") == "1.0");
+}
+
+BOOST_AUTO_TEST_CASE(a_chosen_from_leaves_one_sender_line) {
+  const std::string header = file("header", "Sender: forged@far.example\n");
+  body_path = file("body", "Hello.\n");
+  item_array items;
+  items.add(MTA_TO, "bob@example.org")
+      .add(MTA_FROM, "boss@far.example")
+      .add(MTA_HDR_FILE, header.c_str())
+      .add(MTA_MSG_FILE, body_path.c_str());
+  BOOST_TEST(mtaSend(items.get()) == MTA_OK);
+  BOOST_TEST(only().field("From") == "boss@far.example");
+  BOOST_TEST(only().field("Sender") == process_user() + "@mta.example");
+}
+
 // --- The initial header
 
 BOOST_AUTO_TEST_CASE(an_initial_header_is_kept_and_sender_says_who_sent_it) {

@@ -236,9 +236,10 @@ result<> decoding::visit(const piece& x) {
 }
 
 result<> decoding::end_part(bool delimiter_follows) {
+  // A multipart whose last delimiter is missing ends as if it had come.
+  delimiter_follows = delimiter_follows || !delimiters_.empty();
   if (fate_ == fate::open) {
-    // A multipart whose last delimiter is missing ends as if it had come.
-    if (const auto done = content_.end(delimiter_follows || !delimiters_.empty()); !done) return done;
+    if (const auto done = content_.end(delimiter_follows); !done) return done;
   }
   if (fate_ == fate::open) {
     if (const auto done = visit({piece_kind::end}); !done) return done;
@@ -247,7 +248,7 @@ result<> decoding::end_part(bool delimiter_follows) {
   if (fate_ == fate::open) fate_ = fate::kept;
   count_child(fate_ == fate::kept || substitute_text_);
   if (!settled_) {
-    const auto done = held_has_long_line() ? write_held_encoded() : write_held();
+    const auto done = held_has_long_line() ? write_held_encoded(delimiter_follows) : write_held();
     if (!done) return done;
   }
   held_.clear();

@@ -82,7 +82,7 @@ class decoding {
 
   result<> write(const line_piece&);
   result<> write_held();
-  result<> write_held_encoded();
+  result<> write_held_encoded(bool delimiter_follows);
   result<> write_substitute();
   bool held_has_long_line() const;
 

@@ -108,8 +108,9 @@ bool decoding::held_has_long_line() const {
   return !read && read.error().code == errc::out_of_range;
 }
 
-result<> decoding::write_held_encoded() {
-  const bool is_text = facts_.type == "text";
+result<> decoding::write_held_encoded(bool delimiter_follows) {
+  // What was encoded may be of bytes that look like line ends and are none, as UTF-16 has.
+  const bool is_text = facts_.type == "text" && facts_.encoding == transfer_encoding::identity;
   const auto take = [this](const line_piece& p) { return write_encoded(*writer_, p); };
   encoder encode(is_text ? GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE : GMIME_CONTENT_ENCODING_BASE64, take);
   content_decoder decoded(options_.piece_size, [&](const piece& x) -> result<> {
@@ -118,12 +119,17 @@ result<> decoding::write_held_encoded() {
   });
   decoded.begin(is_text ? piece_kind::text : piece_kind::binary, facts_.encoding);
   field_filter others("content-transfer-encoding:");
-  bool in_content = false;
+  bool in_content = false, mime_version = !is_message_;
   const auto done = held_.each([&](line_role role, const line_piece& p) -> result<> {
     if (role == line_role::delimiter) return writer_->write(p);
-    if (role == line_role::header) return others.passes(p) ? writer_->write_header(p) : result<>{};
+    if (role == line_role::header) {
+      mime_version = mime_version || (p.starts && begins_with(p.data, "mime-version:"));
+      return others.passes(p) ? writer_->write_header(p) : result<>{};
+    }
     if (!in_content) {
       in_content = true;
+      if (!mime_version)
+        if (const auto written = writer_->write("MIME-Version: 1.0"); !written) return written;
       const auto written = writer_->write(is_text ? "Content-Transfer-Encoding: quoted-printable"
                                                   : "Content-Transfer-Encoding: base64");
       if (!written) return written;
@@ -132,7 +138,7 @@ result<> decoding::write_held_encoded() {
     return role == line_role::content ? decoded.line(p) : result<>{};
   });
   if (!done) return done;
-  if (const auto ended = decoded.end(true); !ended) return ended;
+  if (const auto ended = decoded.end(delimiter_follows); !ended) return ended;
   return encode.finish();
 }
 

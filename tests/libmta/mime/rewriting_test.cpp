@@ -237,6 +237,37 @@ BOOST_AUTO_TEST_CASE(encoding_a_replacement_makes_no_delimiter) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(encoding_anew_leaves_every_byte_as_it_was) {
+  std::string encoded;  // UTF-16, with what looks like line ends, on one line
+  for (int i = 0; i < 100; ++i) encoded += "eAB4AHgACgANCgoA";
+  const std::string text =
+      multipart({"Content-Type: text/plain; charset=utf-16\n"
+                 "Content-Transfer-Encoding: base64\n\n" +
+                     encoded,
+                 ""});
+  const auto base64_content = [](const std::string& message) {
+    const auto at = message.find("\n\n", message.find("base64")) + 2;
+    std::string content = message.substr(at, message.find("--b", at) - at);
+    std::erase(content, '\n');
+    return content;
+  };
+  test::parts seen;
+  const std::string out = joined(in_lines(text, 500, seen));
+  BOOST_REQUIRE(out.find("base64") != out.npos);
+  BOOST_TEST(base64_content(out) == base64_content(text));
+}
+
+BOOST_AUTO_TEST_CASE(a_message_that_is_encoded_becomes_mime) {
+  test::parts seen;
+  const std::string line(700, 'w');
+  std::string out = joined(in_lines("Subject: x\n\n" + line + "\n", 500, seen));
+  BOOST_TEST(
+      out.starts_with("Subject: x\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n"));
+  BOOST_TEST(look(out).all.at(0).content == line + "\n");
+  out = joined(in_lines("Mime-version: 1.0\n\n" + line + "\n", 500, seen));
+  BOOST_TEST(out.starts_with("Mime-version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n"));
+}
+
 BOOST_AUTO_TEST_CASE(an_error_of_the_output_ends_the_rewriting) {
   const auto done = mime::rewrite(three, mime::output::to_lines([](std::string_view line) -> mta::result<> {
                                     if (line == "two") return mta::error(mta::errc::no_space, "write");

@@ -16,6 +16,7 @@ void content_decoder::begin(piece_kind kind, transfer_encoding encoding) {
   encoding_ = encoding;
   break_owed_ = in_file_ = false;
   pending_.clear();
+  blanks_.clear();
   base64_ = {};
   quoted_state_ = 0;
   quoted_save_ = 0;
@@ -28,7 +29,7 @@ result<> content_decoder::line(const line_piece& p) {
     if (const auto done = line_break(); !done) return done;
   }
   break_owed_ = p.ends && p.terminated;
-  if (encoding_ == transfer_encoding::quoted_printable) return encoded(p.data);
+  if (encoding_ == transfer_encoding::quoted_printable) return quoted(p);
   return kind_ == piece_kind::text ? text_line(p.data) : block(p.data);
 }
 
@@ -48,6 +49,22 @@ result<> content_decoder::encoded(std::string_view data) {
       reinterpret_cast<const unsigned char*>(data.data()), data.size(),
       reinterpret_cast<unsigned char*>(decoded_.data()), &quoted_state_, &quoted_save_);
   return bytes({decoded_.data(), n});
+}
+
+/// Blanks at the end of a line came on the way (RFC 2045 6.7 (3)); without them "=" joins it to the next one.
+result<> content_decoder::quoted(const line_piece& p) {
+  const std::size_t end = p.data.find_last_not_of(" \t") + 1;  // 0: nothing but blanks
+  // In a long line the next piece tells; but they are not kept without bound.
+  if (!blanks_.empty() && (end > 0 || blanks_.size() >= line_splitter::longest_piece)) {
+    if (const auto done = encoded(blanks_); !done) return done;
+    blanks_.clear();
+  }
+  if (const auto done = encoded(p.data.substr(0, end)); !done) return done;
+  if (p.ends)
+    blanks_.clear();
+  else
+    blanks_.append(p.data.substr(end));
+  return {};
 }
 
 /// What is not between begin and end is presented as it is.

@@ -33,6 +33,7 @@ class content_decoder {
  private:
   result<> line_break();
   result<> encoded(std::string_view);
+  result<> quoted(const line_piece&);
   result<> uuencoded(const line_piece&);
   result<> bytes(std::string_view decoded);
   result<> text(std::string_view decoded);
@@ -48,6 +49,7 @@ class content_decoder {
   bool break_owed_ = false;  // a line end was seen; whether it is content, the next line tells
   std::string pending_;      // of text: the line so far; of binary: an incomplete block
   std::string decoded_;
+  std::string blanks_;  // of quoted-printable: may turn out to end the line
   base64_decoder base64_;
   int quoted_state_ = 0;
   std::uint32_t quoted_save_ = 0;

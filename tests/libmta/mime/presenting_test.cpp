@@ -88,6 +88,18 @@ BOOST_AUTO_TEST_CASE(a_line_longer_than_any_buffer_comes_whole) {
   BOOST_TEST((seen.all[0].content == line + "\n--b\n" + line));
 }
 
+BOOST_AUTO_TEST_CASE(blanks_at_the_end_of_a_line_of_quoted_printable_are_not_content) {
+  const std::string header = "Content-Transfer-Encoding: quoted-printable\n\n";
+  const auto content = [&](const std::string& text) { return look(header + text).all.at(0).content; };
+  BOOST_TEST(content("one= \t\ntwo=20 \nthree\t\n \n a= b\n=\t") == "onetwo \nthree\n\n a= b\n");
+  // Where a line comes in several pieces, blanks may be divided among them, and must not be lost within it.
+  for (const std::size_t n : {65'530u, 65'535u, 65'536u, 131'071u}) {
+    const std::string line(n, 'x'), blanks(20, ' ');
+    BOOST_TEST((content(line + "=" + blanks + "\nend\n") == line + "end\n"));
+    BOOST_TEST((content(line + blanks + "y" + blanks + "\nend\n") == line + blanks + "y\nend\n"));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_type_after_a_very_long_header_is_found) {
   std::string header;
   for (int i = 0; i < 50'000; ++i) header += "X-Filler: some text to make it long\n";

@@ -133,10 +133,14 @@ void conversion::count_declared(std::string_view line) {
     if (part_ < declared_.size()) declared_[part_].first = declared_[part_].last = line_number_ + 1;
     return;
   }
+  ++lines_of_part_;
+  if (s.kind == section_kind::uuencode) {  // blank lines around the file are not of it
+    if (trim(line).empty()) return;
+    if (s.blank) s.first = line_number_;
+  }
   s.eight_bit = s.eight_bit || has_8bit(line);
   s.blank = false;
   s.last = line_number_ + 1;
-  ++lines_of_part_;
 }
 
 /// Whether the lines are those that the field declares.
@@ -149,7 +153,7 @@ bool conversion::declared_fit() const noexcept {
 
 result<> conversion::finish() {
   if (off_) return {};
-  // A uuencoded part has to be one of the files that were found.
+  // A uuencoded part has to be one of the files that were found, and nothing else.
   for (section& s : declared_) {
     if (s.kind != section_kind::uuencode) continue;
     const auto file = std::find_if(found_.begin(), found_.end(), [&](const section& f) {
@@ -157,8 +161,10 @@ result<> conversion::finish() {
     });
     if (file == found_.end())
       s.kind = section_kind::text;
-    else
+    else if (file->first == s.first && file->last == s.last)
       s.name = file->name;
+    else
+      misdeclared_ = true;
   }
   if (declared_fit()) return write(declared_);
   if (found_.empty()) return pass_on();

@@ -187,6 +187,25 @@ BOOST_AUTO_TEST_CASE(an_encoding_field_that_does_not_fit_is_not_believed) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(text_around_a_declared_file_is_not_lost) {
+  for (const char* field : {"Encoding: UUENCODE\n\n", "Encoding: 6 UUENCODE\n\n"}) {
+    const auto seen = convert(field + std::string("before\n") + uu("file", "f") + "after\n");
+    BOOST_REQUIRE_EQUAL(seen.all.size(), 3u);
+    BOOST_TEST(seen.all[0].content == "before");
+    BOOST_TEST(seen.all[1].content == "file");
+    BOOST_TEST(seen.all[2].content == "after");
+  }
+  const auto two = convert("Encoding: UUENCODE\n\n" + uu("one", "1") + uu("two", "2"));
+  BOOST_REQUIRE_EQUAL(two.all.size(), 2u);
+  BOOST_TEST(two.all[0].content == "one");
+  BOOST_TEST(two.all[1].content == "two");
+  // Blank lines are no text.
+  const auto blanks = convert("Encoding: 1 PS, UUENCODE\n\n%!PS\n\n\n" + uu("file", "f") + "\n\t\n");
+  BOOST_REQUIRE_EQUAL(blanks.all.size(), 2u);
+  BOOST_TEST(blanks.all[0].type == "application/postscript");
+  BOOST_TEST(blanks.all[1].content == "file");
+}
+
 BOOST_AUTO_TEST_CASE(the_converted_message_is_what_is_written) {
   const std::string text =
       "Subject: old\nEncoding: x y\nTo: b\n\nGr\xfc\xdf"

@@ -1,6 +1,7 @@
 #include "mime/encode.hpp"
 
 #include "base/text.hpp"
+#include "mime/start_gmime.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,18 +9,12 @@
 #include <fmt/format.h>
 #include <gio/gio.h>
 #include <gmime/gmime.h>
-#include <mutex>
 #include <new>
 #include <utility>
 #include <vector>
 
 namespace mta::mime {
 namespace {
-
-void initialise() {
-  static std::once_flag once;
-  std::call_once(once, [] { g_mime_init(); });
-}
 
 /// Lines of a fixed length out of a stream of characters.
 class line_breaker {
@@ -44,7 +39,7 @@ class gmime_encoder final : public encoder {
  public:
   gmime_encoder(GMimeContentEncoding encoding, std::string_view name)
       : uuencode_(encoding == GMIME_CONTENT_ENCODING_UUENCODE), name_(name) {
-    initialise();
+    detail::start_gmime();
     g_mime_encoding_init_encode(&state_, encoding);
   }
   void add(std::string_view bytes, std::string& out) override {
@@ -392,12 +387,12 @@ bool compresses(content_encoding encoding) noexcept {
 
 std::string encode_header_text(std::string_view text) {
   if (std::none_of(text.begin(), text.end(), is_8bit)) return std::string(text);
-  initialise();
+  detail::start_gmime();
   return taken(g_mime_utils_header_encode_text(nullptr, as_utf8(text).c_str(), "utf-8"));
 }
 
 std::string encode_phrase(std::string_view name) {
-  initialise();
+  detail::start_gmime();
   return taken(g_mime_utils_header_encode_phrase(nullptr, as_utf8(name).c_str(), "utf-8"));
 }
 

@@ -1,6 +1,7 @@
 #include "mime/header_fields.hpp"
 
 #include "base/text.hpp"
+#include "mime/start_gmime.hpp"
 
 #include <algorithm>
 #include <gmime/gmime.h>
@@ -19,10 +20,9 @@ struct memory_deleter {
   void operator()(void* memory) const noexcept { g_free(memory); }
 };
 
-/// GMime is told once, and never shut down: other users of it may be in the process.
 GMimeParserOptions* gmime() {
   static GMimeParserOptions* const parser_options = [] {
-    g_mime_init();
+    start_gmime();
     return g_mime_parser_options_new();
   }();
   return parser_options;

@@ -146,9 +146,10 @@ result<> decoding::end_header() {
                          levels_.back().facts.subtype == "digest";
   entity_facts facts = fields_.finish(in_digest, levels_.size());
   const bool multipart = facts.type == "multipart";
-  const bool message = facts.type == "message" && (facts.subtype == "rfc822" || facts.subtype == "global") &&
-                       facts.encoding == transfer_encoding::identity;
-  if (!multipart && !message) return begin_part(std::move(facts), false);
+  const bool any_message =
+      facts.type == "message" && (facts.subtype == "rfc822" || facts.subtype == "global");
+  const bool message = any_message && facts.encoding == transfer_encoding::identity;
+  if (!multipart && !message) return begin_part(std::move(facts), any_message);
   if (multipart && !facts.boundary) return begin_part(std::move(facts), true);
   if (levels_.size() >= options_.levels_max) {
     summary_.levels_limited = true;

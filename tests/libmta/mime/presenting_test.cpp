@@ -44,6 +44,7 @@ BOOST_AUTO_TEST_CASE(an_encoded_message_in_a_message_is_decoded_and_not_opened) 
   BOOST_REQUIRE_EQUAL(seen.all.size(), 1u);
   BOOST_TEST(seen.all[0].content == "Subject: x");
   BOOST_TEST(seen.all[0].text);
+  BOOST_TEST(seen.all[0].unparsed);
 }
 
 BOOST_AUTO_TEST_CASE(an_entity_tells_what_its_header_says) {

@@ -45,6 +45,7 @@ class context_pool {
   }
   void release(Context* c) {
     const std::scoped_lock guard(mutex_);
+    if (c->magic != Context::live) return;  // finished twice at a time: it must not be given out twice
     c->magic = 0;
     free_.push_back(c);
   }

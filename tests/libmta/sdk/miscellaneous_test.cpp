@@ -1,5 +1,6 @@
 // mtaChannelGetName, mtaChannelToHost, mtaPostmasterAddress, mtaUniqueString, mtaDateTime, mtaVersion*,
 // mtaStackSize, mtaBlockSize, mtaDebug, mtaLog, item lists.
+#include "sdk/status.hpp"
 #include "sdk_fixture.hpp"
 
 #include <algorithm>
@@ -13,8 +14,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace {
+
+struct context {
+  static constexpr unsigned live = 1;
+  unsigned magic = 0;
+};
 
 /// What is written to standard output while it lives.
 class captured_output {
@@ -361,6 +368,18 @@ BOOST_AUTO_TEST_CASE(item_lists_grow_and_can_be_copied) {
   BOOST_TEST(copy[2].item_code == MTA_END_LIST);
   mtaItemListDispose(copy);
   mtaItemListDispose(nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(a_context_that_is_finished_twice_is_given_out_once) {
+  mta::sdk::context_pool<context> pool;
+  context* const finished = pool.acquire();
+  std::vector<context*> others;
+  for (int i = 0; i < 16; ++i) others.push_back(pool.acquire());
+  pool.release(finished);
+  pool.release(finished);
+  for (context* const c : others) pool.release(c);
+  std::set<context*> given;
+  for (int i = 0; i < 40; ++i) BOOST_TEST(given.insert(pool.acquire()).second);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

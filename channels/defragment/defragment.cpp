@@ -110,7 +110,9 @@ mta::result<> enqueue_whole(mta::message& m, collection& set, recipients to) {
         !done)
       return done;
     const split outer = split_header(first);
-    const split inner = split_header(std::string_view(first).substr(outer.body));
+    split inner = split_header(std::string_view(first).substr(outer.body));
+    const bool has_end = outer.body + inner.header.size() < first.size() || first.size() < 2 * longest_header;
+    if (!has_end || !defragment::only_fields(inner.header)) inner = {};  // all of it is body
     at = outer.body + inner.body;
     if (auto done = write(defragment::whole_header(outer.header, inner.header) + "\r\n"); !done) return done;
     for (std::uint32_t n = 1; n <= set.total(); ++n) {

@@ -137,6 +137,16 @@ std::optional<fragment_place> read_place(std::string_view header) {
   return place;
 }
 
+bool only_fields(std::string_view text) {
+  std::size_t size = 0;
+  for_each_field(text, [&size](const std::string& name, std::string_view, std::string_view field) {
+    const bool proper =
+        !name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~'; });
+    if (proper) size += field.size();
+  });
+  return size == text.size();
+}
+
 std::string whole_header(std::string_view enclosing, std::string_view enclosed) {
   std::string out;
   const auto add = [&out](std::string_view field) {

@@ -23,6 +23,10 @@ inline constexpr std::uint32_t most_fragments = 10'000;
 /// understood. Lines end in LF or CRLF.
 std::optional<fragment_place> read_place(std::string_view header);
 
+/// Is it a header, every line of it a field or the continuation of one? Else it is a body without a header,
+/// none of which may be lost.
+bool only_fields(std::string_view text);
+
 /// The header of the whole: of the fragment's own header everything that does not describe content, then of
 /// the header within the first fragment what does. Both with line ends; so is the result.
 std::string whole_header(std::string_view enclosing, std::string_view enclosed);

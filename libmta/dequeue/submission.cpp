@@ -13,12 +13,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <initializer_list>
 
 namespace mta {
 
 namespace {
 
-constexpr std::size_t longest_header = 256 * 1024;  // bytes that are kept while the header is completed
+constexpr std::size_t longest_header = 4u
+                                       << 20;  // bytes, of originated mail: all of it is kept until its end
 
 error too_late(const char* what) { return {std::make_error_code(std::errc::operation_not_permitted), what}; }
 
@@ -46,6 +48,7 @@ struct submission::impl {
   bool header_begun = false;
   bool in_header = false;  // of originated mail: it is kept in `header` until its end has come
   std::string header;
+  std::size_t line_start = 0;            // in it: of the line that has not ended
   std::uint32_t own_delivery_flags = 0;  // of the message, without those of a message in hand
   queue::priority priority = queue::priority::normal;
   queue::time_point not_before{};
@@ -83,27 +86,51 @@ struct submission::impl {
   result<> write(std::string_view bytes) {
     if (auto begun = begin_header(); !begun) return begun;
     if (!in_header) return inner.write(bytes);
-    header += bytes;
-    return end_header(false);
+    return keep({bytes});
   }
   result<> write_line(std::string_view line) {
     if (auto begun = begin_header(); !begun) return begun;
     if (!in_header) return inner.write_line(line);
-    header += line;
-    header += '\n';
-    return end_header(false);
+    return keep({line, "\n"});
+  }
+
+  /// Adds to the header, and completes and writes it once its end is there.
+  result<> keep(std::initializer_list<std::string_view> pieces) {
+    if (header.size() > longest_header) return too_long();
+    std::size_t unsearched = header.size();
+    for (const std::string_view piece : pieces) header += piece;
+    bool ends = false;
+    for (auto end = header.find('\n', unsearched); end != header.npos; end = header.find('\n', line_start)) {
+      ends = ends || may_end(std::string_view(header).substr(line_start, end - line_start));
+      line_start = end + 1;
+    }
+    if (ends || header.size() > longest_header) return end_header(false);
+    return {};
+  }
+  /// Only such a line is worth a look at the whole header, which would take too long for each line.
+  static bool may_end(std::string_view line) {
+    if (line.empty() || line == "\r") return true;
+    if (line.front() == ' ' || line.front() == '\t') return false;
+    const auto name = line.substr(0, line.find(':'));
+    return name.size() == line.size() ||
+           std::any_of(name.begin(), name.end(), [](char c) { return c <= ' ' || c > '~'; });
+  }
+  static error too_long() {
+    return error(errc::rejected, "the header is over " + std::to_string(longest_header >> 20) + " MiB");
   }
 
   /// Completes and writes the header if its end is there; `complete`: nothing more will come.
   result<> end_header(bool complete) {
     const auto split = enqueue::split_header(header, complete);
-    if (!split && header.size() <= longest_header) return {};
+    // It cannot be passed on as it is: what is blind in it would be seen.
+    if ((split ? split->header.size() : header.size()) > longest_header) return too_long();
+    if (!split) return {};
     in_header = false;
-    const std::string_view own = split ? split->header : header;  // too long: what is missing so far
+    const std::string_view own = split->header;
     for (const std::string& lines : {destinations(own), enqueue::missing_fields(own, completion())})
       if (auto added = add_lines(lines); !added) return added;
     if (auto written = inner.write(enqueue::without_bcc(own)); !written) return written;
-    if (split && (split->has_blank_line || !split->body.empty())) {
+    if (split->has_blank_line || !split->body.empty()) {
       if (auto written = inner.write("\n"); !written) return written;
       if (auto written = inner.write(split->body); !written) return written;
     }

@@ -60,6 +60,13 @@ bool describes_content(std::string_view name) {
          lower == "encrypted" || lower == "mime-version";
 }
 
+/// Is all of it fields? Something else would be in no fragment.
+bool only_fields(std::string_view header) {
+  std::size_t size = 0;
+  for (const header_field& f : header_fields(header)) size += f.whole.size();
+  return size == header.size();
+}
+
 std::uint64_t lines_in(std::string_view text) {
   return static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
 }
@@ -210,6 +217,7 @@ result<std::vector<fragment>> make_fragments(const queue::content_source& conten
   if (!header) return header.error();
   if (header->size() + 2 >= content.length || is_fragment(*header))
     return none;  // or: no body, no end in sight
+  if (header->size() >= longest_header || !only_fields(*header)) return none;
   return divider(content, limits, *header, host).divide(io, directory);
 }
 

@@ -1,5 +1,7 @@
 #include "queue/file_io.hpp"
 
+#include "queue/descriptor.hpp"
+
 #include <algorithm>
 #include <array>
 #include <dirent.h>
@@ -149,7 +151,7 @@ class real_io final : public file_io {
       case open_mode::create_new: flags |= O_RDWR | O_CREAT | O_EXCL; break;
       case open_mode::append_create: flags |= O_RDWR | O_CREAT | O_APPEND; break;
     }
-    const int fd = ::open(path.c_str(), flags, 0640);
+    const int fd = above_standard(::open(path.c_str(), flags, 0640));
     if (fd < 0) return os_error("open " + path);
     auto opened = std::make_unique<real_file>(fd, path);
     if (mode != open_mode::read_write)

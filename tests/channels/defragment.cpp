@@ -69,6 +69,14 @@ BOOST_AUTO_TEST_CASE(the_whole_takes_its_fields_from_both_headers) {
              "From: a\r\nX-A: 1\r\n 2\r\nSubject: whole\r\nMessage-ID: <1>\r\nContent-Type: audio/basic\r\n");
 }
 
+BOOST_AUTO_TEST_CASE(text_is_not_taken_for_a_header) {
+  BOOST_TEST(only_fields(""));
+  BOOST_TEST(only_fields("Subject: whole\r\n folded\r\nX-A :1\r\n"));
+  BOOST_TEST(!only_fields("Subject: whole\r\nno field at all\r\n"));
+  BOOST_TEST(!only_fields("Dear Bob, this is it: text\r\n"));
+  BOOST_TEST(!only_fields(" folded: of nothing\r\nSubject: whole\r\n"));
+}
+
 BOOST_AUTO_TEST_CASE(a_set_is_complete_for_whom_all_have_come) {
   collection set = open();
   BOOST_TEST((add(set, 2, 2, "two") == collection::added::yes));

@@ -96,6 +96,17 @@ class Fragments(unittest.TestCase):
             self.assertTrue(message == self.without_trace(box[0]), "the whole differs from what was sent")
         self.assertIn("put together 11 fragments", site.log())
 
+    def test_a_first_fragment_without_a_header_within_it_loses_no_text(self):
+        site = self.site()
+        text = b"Dear Bob, this is it: text\r\nand no header\r\n\r\nSee you\r\n"
+        site.submit(Mail(fragment(1, 2, b"").content.removesuffix(
+            b"Subject: whole\r\nContent-Type: text/plain\r\n\r\n") + text, "bob@mail.example"))
+        site.submit(fragment(2, 2, b"rest\r\n"))
+        site.drain()
+        box = site.mailbox("bob@mail.example")
+        self.assertEqual(1, len(box))
+        self.assertTrue(self.without_trace(box[0]).endswith(b"\r\n\r\n" + text + b"rest\r\n"))
+
     def test_without_the_keyword_fragments_arrive_as_they_are(self):
         site = self.site()
         site.configure(CONF.replace("LIMIT", "0").replace("defragment = yes\n", ""))

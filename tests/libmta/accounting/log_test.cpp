@@ -263,6 +263,22 @@ BOOST_AUTO_TEST_CASE(a_closed_log_is_opened_again_when_it_is_needed) {
   BOOST_TEST(open_files() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(the_file_does_not_take_the_place_of_a_closed_standard_error) {
+  const pid_t child = ::fork();
+  BOOST_REQUIRE(child >= 0);
+  if (child == 0) {
+    accounting::log l(options(accounting_form::text));
+    ::close(STDERR_FILENO);
+    l.record(full());
+    l.flush();
+    ::_exit(::write(STDERR_FILENO, "x", 1) < 0 ? 0 : 1);
+  }
+  int status = 0;
+  BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
+  BOOST_TEST(status == 0);
+  BOOST_TEST(lines_of(text_path).size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(trouble_costs_records_and_one_warning_until_it_works_again) {
   std::ofstream(logs) << "in the way";
   accounting::log l(options(accounting_form::text));

@@ -102,6 +102,16 @@ BOOST_AUTO_TEST_CASE(what_no_fragment_may_contain_is_left_whole) {
   BOOST_TEST(divide("X-Long: " + std::string(990, 'x') + "\r\nX: 1\r\n", {512, 0}).empty());  // no body
 }
 
+BOOST_AUTO_TEST_CASE(a_header_of_which_something_would_be_lost_is_left_whole) {
+  const std::string text = lines(100);
+  BOOST_TEST(divide("From: a@b\r\nno field at all\r\nTo: c@d\r\n\r\n" + text, {2000, 0}).empty());
+  BOOST_TEST(divide("\r\nno header\r\n\r\n" + text, {2000, 0}).empty());
+  std::string long_header;
+  while (long_header.size() < 300'000)
+    long_header += "X-Mark: " + std::to_string(long_header.size()) + "\r\n";
+  BOOST_TEST(divide(long_header + "\r\n" + text, {2000, 0}).empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_type_that_only_begins_alike_is_no_fragment) {
   BOOST_TEST(is_fragment("Content-Type: message/partial; id=x\r\n"));
   BOOST_TEST(is_fragment("content-type:message/PARTIAL\r\n"));

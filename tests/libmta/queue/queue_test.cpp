@@ -752,4 +752,20 @@ BOOST_AUTO_TEST_CASE(what_root_makes_belongs_to_the_owner_of_the_queue) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(no_file_takes_the_place_of_a_closed_standard_error) {
+  // Else an error text for standard error would be written into the mail.
+  const std::string path = directory.path() + "/new";
+  const pid_t child = ::fork();
+  BOOST_REQUIRE(child >= 0);
+  if (child == 0) {
+    ::close(STDERR_FILENO);
+    const auto file = io.open(path, queue::open_mode::create_new);
+    ::_exit(file && ::write(STDERR_FILENO, "x", 1) < 0 ? 0 : 1);
+  }
+  int status = 0;
+  BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
+  BOOST_TEST(status == 0);
+  BOOST_TEST(std::filesystem::file_size(path) == 0u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -143,6 +143,45 @@ BOOST_AUTO_TEST_CASE(a_very_long_header_arrives_whole) {
   BOOST_TEST(body(m) == "Hello.\n");
 }
 
+BOOST_AUTO_TEST_CASE(a_very_long_header_written_line_by_line_is_treated_as_a_short_one) {
+  running_site s;
+  mta_nq_t* const nq = test::begin();
+  BOOST_REQUIRE_EQUAL(mtaEnqueueTo(nq, "bob@example.org", 0, MTA_TO, 0), MTA_OK);
+  const std::string field = "X-Line: " + std::string(60, 'x');
+  constexpr int count_of_fields = 40'000;  // one look at all so far for each would take minutes
+  for (int i = 0; i < count_of_fields; ++i)
+    BOOST_REQUIRE_EQUAL(mtaEnqueueWriteLine(nq, field.data(), field.size(), nullptr), MTA_OK);
+  for (const char* const line : {"Bcc: blind@example.org", "", "Hello."})
+    BOOST_REQUIRE_EQUAL(mtaEnqueueWriteLine(nq, line, size_t{0}, nullptr), MTA_OK);
+  BOOST_REQUIRE_EQUAL(mtaEnqueueFinish(nq, 0), MTA_OK);
+  const std::string m = arrived();
+  BOOST_TEST(count(m, "X-Line") == std::size_t{count_of_fields});
+  BOOST_TEST(count(m, "Bcc") == 0u);
+  BOOST_TEST(body(m) == "Hello.\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_header_over_the_limit_is_refused_however_it_is_written) {
+  const test::site s;
+  const std::string field = "X-Line: " + std::string(1 << 20, 'x') + '\n';
+  const std::string header = field + field + field + field;
+  for (const bool in_pieces : {false, true}) {
+    mta_nq_t* const nq = test::begin();
+    BOOST_REQUIRE_EQUAL(mtaEnqueueTo(nq, "bob@example.org", 0, MTA_TO, 0), MTA_OK);
+    if (in_pieces) {
+      for (int i = 0; i < 3; ++i)
+        BOOST_TEST(mtaEnqueueWrite(nq, field.data(), field.size(), nullptr) == MTA_OK);
+      BOOST_TEST(mtaEnqueueWrite(nq, field.data(), field.size(), nullptr) == MTA_NO);
+      BOOST_TEST(mtaEnqueueWrite(nq, "\nHello.\n", size_t{0}, nullptr) == MTA_NO);
+    } else {
+      const std::string whole = header + "\nHello.\n";
+      BOOST_TEST(mtaEnqueueWrite(nq, whole.data(), whole.size(), nullptr) == MTA_NO);
+    }
+    const char* why = nullptr;
+    BOOST_TEST(mtaEnqueueFinish(nq, MTA_REASON, &why, static_cast<size_t*>(nullptr), 0) == MTA_NO);
+    BOOST_TEST(std::string(why).find("the header is over 4 MiB") != std::string::npos, why);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_address_cannot_smuggle_lines_into_the_header) {
   const test::site s;
   mta_nq_t* const nq = test::begin();

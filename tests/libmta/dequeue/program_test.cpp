@@ -414,12 +414,12 @@ BOOST_AUTO_TEST_CASE(a_context_is_used_by_one_thread_at_a_time) {
             const auto until = steady::now() + patience;
             std::atomic<bool> enough{false};
             std::thread other([&] {
-              while (!enough) in_use = mtaDequeueRewind(dq) == MTA_THREAD || in_use;
+              while (!enough)
+                if (mtaDequeueRewind(dq) == MTA_THREAD) in_use = true;
             });
             while (!in_use && steady::now() < until) {
               (void)mtaDequeueRewind(dq);
-              const int read = mtaDequeueLineNext(dq, nullptr, nullptr);
-              in_use = in_use || read == MTA_THREAD;
+              if (mtaDequeueLineNext(dq, nullptr, nullptr) == MTA_THREAD) in_use = true;
             }
             enough = true;
             other.join();

@@ -82,6 +82,15 @@ mta::result<mta::submission> begin(mta::message& m, recipients& to) {
   return next;
 }
 
+/// Queues the successor and says whether its recipients are done with; a mail loop fails them.
+mta::result<bool> finish(mta::submission& next, mta::message& m, const recipients& to) {
+  const auto ids = next.finish();
+  if (ids) return true;
+  if (ids.error().code != mta::errc::rejected) return ids.error();
+  for (const mta::recipient* r : to) m.dispose(*r, mta::disposition::failed, ids.error().message());
+  return false;
+}
+
 /// The fragment itself goes on.
 mta::result<> pass_on(mta::message& m, recipients to) {
   if (to.empty()) return {};
@@ -89,7 +98,9 @@ mta::result<> pass_on(mta::message& m, recipients to) {
   if (!next) return next.error();
   if (to.empty()) return {};
   if (auto copied = next->copy(m); !copied) return copied;
-  if (auto ids = next->finish(); !ids) return ids.error();
+  const auto queued = finish(*next, m, to);
+  if (!queued) return queued.error();
+  if (!*queued) return {};
   for (const mta::recipient* r : to) m.dispose(*r, mta::disposition::relayed);
   return {};
 }
@@ -118,7 +129,9 @@ mta::result<> enqueue_whole(mta::message& m, collection& set, recipients to) {
     for (std::uint32_t n = 1; n <= set.total(); ++n) {
       if (auto done = set.read(n, n == 1 ? at : set.body_of(n), write); !done) return done;
     }
-    if (auto ids = next->finish(); !ids) return ids.error();
+    const auto queued = finish(*next, m, to);
+    if (!queued) return queued.error();
+    if (!*queued) return {};
     mta::log_line(std::string(m.id()) + ": put together " + std::to_string(set.total()) + " fragments");
   }
   for (const mta::recipient* r : to) {

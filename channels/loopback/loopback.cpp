@@ -36,7 +36,9 @@ mta::result<> pass_on(mta::message& m) {
   if (!somebody) return {};
   if (auto r = next->copy(m); !r) return r;
   auto ids = next->finish();
-  if (!ids) return ids.error();
+  if (ids) return {};
+  if (ids.error().code != mta::errc::rejected) return ids.error();
+  m.dispose(mta::disposition::failed, ids.error().message());  // a mail loop: another attempt will not help
   return {};
 }
 

@@ -106,11 +106,12 @@ static int add_recipient(mta_nq_t* nq, mta_dq_t* dq, const char* own, const char
   return mtaDequeueRecipientDisposition(dq, to, length, disposition, MTA_REASON, why, (size_t)0, 0);
 }
 
-/* Everything up to the new message being on the disk. */
+/* All but deferring the message. */
 static int pass_on(mta_dq_t* dq, struct settings* s, const char* from, size_t from_length) {
   mta_nq_t* nq = NULL;
   const char* to;
   size_t length;
+  const char* why;
   int count = 0, status = mtaEnqueueStart(&nq, from, from_length, MTA_DQ_CONTEXT, dq, 0);
 
   if (status != MTA_OK) return status;
@@ -118,10 +119,16 @@ static int pass_on(mta_dq_t* dq, struct settings* s, const char* from, size_t fr
     if ((status = add_recipient(nq, dq, s->channel, to, length, &count)) != MTA_OK) break;
   if (status == MTA_EOF && count > 0) {
     status = mtaDecodeMessage(s, MTA_DECODE_DQ, dq, MTA_DECODE_NQ, nq, inspect, 0);
-    if (status == MTA_OK) return mtaEnqueueFinish(nq, 0);
+    if (status == MTA_OK) {
+      status = mtaEnqueueFinish(nq, MTA_REASON, &why, (size_t*)NULL, 0);
+      if (status == MTA_NO) /* a mail loop: another attempt will not help */
+        return mtaDequeueMessageFinish(dq, MTA_DISP, MTA_DISP_FAILED, MTA_REASON, why, (size_t)0, 0);
+      return status == MTA_OK ? mtaDequeueMessageFinish(dq, 0) : status;
+    }
   }
   mtaEnqueueFinish(nq, MTA_ABORT, 0);
-  return status == MTA_EOF ? MTA_OK : status; /* nobody was left to pass it on to */
+  if (status != MTA_EOF) return status;
+  return mtaDequeueMessageFinish(dq, 0); /* nobody was left to pass it on to */
 }
 
 static int process_message(void** thread_state, void* program_state, mta_dq_t* dq, const char* from,
@@ -129,7 +136,7 @@ static int process_message(void** thread_state, void* program_state, mta_dq_t* d
   int status = pass_on(dq, program_state, from, length);
 
   (void)thread_state;
-  if (status == MTA_OK) return mtaDequeueMessageFinish(dq, 0);
+  if (status == MTA_OK) return MTA_OK;
   mtaLog("strip_attachments: a message is deferred: %s", mtaStrError(status, 0));
   return mtaDequeueMessageFinish(dq, MTA_ABORT, MTA_REASON, mtaStrError(status, 0), (size_t)0, 0);
 }

@@ -78,7 +78,10 @@ mta::result<> pass_on(mta::message& m, const settings& s) {
   if (!somebody) return somebody.error();
   if (!*somebody) return {};
   if (auto r = write_changed(*next, m, s); !r) return r;
-  if (auto ids = next->finish(); !ids) return ids.error();
+  const auto ids = next->finish();
+  if (ids) return {};
+  if (ids.error().code != mta::errc::rejected) return ids.error();
+  m.dispose(mta::disposition::failed, ids.error().message());  // a mail loop: another attempt will not help
   return {};
 }
 

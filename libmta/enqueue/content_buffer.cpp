@@ -179,13 +179,14 @@ void content_buffer::read_header() {
   header_end_ = end;
   if (!charset_.empty() && has_mime_labels(header)) charset_.clear();
   if ((facts_ & queue::facts::eight_bit) != 0 && has_8bit(header)) facts_ |= queue::facts::non_ascii_header;
+  bool found_id = false;
   for (const header_field& field : header_fields(header)) {
-    if (!equal_ignoring_case(field.name, "message-id")) continue;
-    message_id_.clear();
+    if (equal_ignoring_case(field.name, "received")) ++hops_;
+    if (found_id || !equal_ignoring_case(field.name, "message-id")) continue;
+    found_id = true;
     for (const char c : trim(field.value))
       if (c != '\r' && c != '\n') message_id_ += c;
     message_id_.resize(std::min(message_id_.size(), longest_message_id));
-    return;
   }
 }
 

@@ -41,6 +41,8 @@ class content_buffer {
 
   /// The Message-ID, without blanks around it; empty: none. After finish().
   const std::string& message_id() const noexcept { return message_id_; }
+  /// How many Received: fields there are. After finish().
+  std::size_t hops() const noexcept { return hops_; }
   /// After finish().
   queue::content_source content() const noexcept;
 
@@ -77,6 +79,7 @@ class content_buffer {
   bool body_8bit_ = false;      // once spilled, if labels are wanted
   utf8_check body_check_;       // likewise
   std::string message_id_;
+  std::size_t hops_ = 0;
 };
 
 }  // namespace mta::enqueue

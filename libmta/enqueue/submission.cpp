@@ -17,6 +17,8 @@ error too_late(std::string_view what) {
   return {std::make_error_code(std::errc::operation_not_permitted), std::string(what)};
 }
 
+constexpr std::size_t most_hops = 100;  // RFC 5321 6.3
+
 bool has_8bit(std::string_view text) { return std::any_of(text.begin(), text.end(), is_8bit); }
 
 }  // namespace
@@ -188,6 +190,9 @@ result<std::vector<accepted>> submission::commit(queue::priority priority, queue
   if (before != impl::writing) return error(errc::out_of_range, "queue a message without content");
   if (const auto done = i.content.finish(); !done) return i.refuse_everybody(done.error());
   if (i.content.empty()) return error(errc::out_of_range, "queue a message without content");
+  if (i.content.hops() > most_hops)
+    return i.refuse_everybody(
+        error(errc::rejected, "over " + std::to_string(most_hops) + " Received: lines: a mail loop"));
 
   i.put_off_beyond_limit();
   i.divert_fragments();

@@ -191,6 +191,21 @@ class BatchSmtp(Channels):
             self.reason(site, "RCPT TO:<ann@batch_smtp.example>(?s:.*)\n[^\n]* \\.\r?\n")
 
 
+class MailLoops(Channels):
+    def test_what_has_gone_in_circles_is_returned_to_its_sender(self):
+        for channel, options in (("loopback", ""), ("transform", Transform.OPTIONS),
+                                 ("strip_attachments", "option.bad_types = image/*")):
+            with self.subTest(channel), \
+                    site_of(channel, options, f"[routes from {channel}]\n* = maildir\n") as site:
+                site.start()
+                site.jobctl("submit", "--raw", "-i", "-f", "ann@x.example", f"bob@{channel}.example",
+                            stdin=b"Received: by y.example\n" * 100 + HEADER + b"\nhello\n")
+                site.drain()
+                self.assertEqual([], site.mailbox(f"bob@{channel}.example"))
+                notice, = site.mailbox("ann@x.example")
+                self.assertIn(b"a mail loop", notice)
+
+
 class Transform(Channels):
     ROUTES = "[routes from transform]\n* = maildir\n"
     OPTIONS = "option.find = cat\noption.replace = small tiger"

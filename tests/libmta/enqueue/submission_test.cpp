@@ -345,6 +345,23 @@ BOOST_AUTO_TEST_CASE(after_a_failed_write_nothing_is_committed) {
   BOOST_TEST(everything().empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_has_travelled_in_circles_is_refused) {
+  std::string header = "Message-ID: <1@a>\nSubject: x\n";
+  for (int n = 0; n < 99; ++n) header += "Received: from a by b;\n\tsome time\n";
+  for (const bool too_many : {false, true}) {
+    header += "received: again\n";
+    for (const std::size_t body : {std::size_t{10}, std::size_t{200'000}}) {
+      auto s = e->start("ann@example.org", {}).value();
+      BOOST_REQUIRE(s.add_recipient("bob@scan.example"));
+      BOOST_REQUIRE(s.write(header + "\nReceived: is no field here\n" + std::string(body, 'x') + '\n'));
+      const auto done = s.commit();
+      BOOST_REQUIRE(done.has_value() == !too_many);
+      if (!done) BOOST_TEST((done.error().code == mta::errc::rejected));
+      if (!done) BOOST_TEST(done.error().message().find("a mail loop") != std::string::npos);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(below_the_reserve_nothing_is_accepted) {
   auto full = std::make_shared<mta::config::settings>(*site);
   full->queue.reserve.bytes = ~0ull >> 1;

@@ -230,7 +230,12 @@ class Site:
 
     def drain(self, seconds=None):
         """Waits until no message is queued anywhere, on the disk and in the controller's memory."""
-        wait_for("an empty queue", lambda: self.live_on_disk() == 0 and self.waiting() == 0, seconds)
+        try:
+            wait_for("an empty queue", lambda: self.live_on_disk() == 0 and self.waiting() == 0, seconds)
+        except AssertionError as late:
+            print(f"left: {self.live_on_disk()} on the disk; the controller has\n{self.jobctl('ls', '--limit', '20', check=False).stdout.decode()}",
+                  file=sys.stderr)
+            raise late
 
     def processes(self):
         """{pid: program name} of all that runs on this site."""

@@ -116,6 +116,11 @@ BOOST_AUTO_TEST_CASE(the_innermost_owner_is_told) {
   BOOST_TEST(table.expand("other", site()).value()[0].sender == "");
 }
 
+BOOST_AUTO_TEST_CASE(the_owner_of_a_name_with_blanks_is_an_address) {
+  const alias_table table("\"the staff\": y@x.example\n\"owner-the staff\": z\n", "/aliases");
+  BOOST_TEST(table.expand("the staff", site()).value()[0].sender == "\"owner-the staff\"@home.example");
+}
+
 BOOST_AUTO_TEST_CASE(a_loop_is_an_error_that_names_its_way_and_only_for_those_in_it) {
   const std::string text = "a: b\nb: c, x@x.example\nc: A\ngood: x@x.example\n";
   BOOST_TEST(why_not(text, "a") == "/aliases:3: alias c: a loop: a → b → c → A");

@@ -167,8 +167,24 @@ std::string collection::mark(std::string_view recipient, std::string_view what) 
   return path_ + '/' + hash(recipient) + '.' + std::string(what);
 }
 
-collection::standing collection::of(std::string_view recipient) const {
-  if (is_file(mark(recipient, "done"))) return standing::done;
+collection::standing collection::of(std::string_view recipient,
+                                    std::chrono::system_clock::time_point committed) {
+  if (foreign_) return standing::waiting;
+  const std::string over = mark(recipient, "done");
+  struct stat about {};
+  if (::stat(over.c_str(), &about) == 0) {
+    const std::chrono::system_clock::time_point when{std::chrono::seconds(about.st_mtim.tv_sec + 1)};
+    if (committed <= when + std::chrono::nanoseconds(about.st_mtim.tv_nsec)) return standing::done;
+    // Sent again, or another message of the same id.
+    const std::string begin = over.substr(path_.size() + 1, over.size() - path_.size() - 5);
+    std::error_code failed;
+    for (const auto& entry : fs::directory_iterator(path_, failed)) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with(begin) && name.find_first_not_of("0123456789", begin.size()) == name.npos)
+        ::unlink(entry.path().c_str());
+    }
+    ::unlink(over.c_str());
+  }
   return is_file(mark(recipient, "late")) ? standing::late : standing::waiting;
 }
 

@@ -46,7 +46,9 @@ class collection {
   mta::result<added> add(std::uint32_t number, std::uint32_t total, std::size_t compare_from, const reader&);
 
   enum class standing { waiting, done, late };
-  standing of(std::string_view recipient) const;
+  /// Of a fragment that was queued at that time. One that came after the whole was queued begins the set anew
+  /// for him: it was sent again, or is of another message with the same id.
+  standing of(std::string_view recipient, std::chrono::system_clock::time_point committed);
   void came(std::string_view recipient, std::uint32_t number);
   /// Have all fragments come for him? Then the whole can be read.
   bool complete(std::string_view recipient) const;

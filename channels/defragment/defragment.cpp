@@ -153,7 +153,7 @@ mta::result<> collect(mta::message& m, const settings& options) {
   auto set = collection::open(options.directory, m.sender(), place->id);
   if (!set) return set.error();
   recipients open, late;
-  for (const mta::recipient* r : everybody) switch (set->of(r->address)) {
+  for (const mta::recipient* r : everybody) switch (set->of(r->address, m.committed())) {
       case collection::standing::done: m.dispose(*r, mta::disposition::relayed); break;
       case collection::standing::late: late.push_back(r); break;
       case collection::standing::waiting: open.push_back(r); break;

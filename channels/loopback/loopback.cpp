@@ -19,7 +19,10 @@ namespace {
 
 // Enqueues the message for every recipient that is accepted, and disposes of them all.
 mta::result<> pass_on(mta::message& m) {
-  auto next = mta::submission::start(m.sender(), {.channel = m.channel(), .like = &m});
+  mta::submission_options options{.channel = m.channel(), .like = &m};
+  // What was only put off goes where it would have gone at once.
+  if (m.channel() == "reprocess") options.routes_of = m.source_channel();
+  auto next = mta::submission::start(m.sender(), options);
   if (!next) return next.error();
   bool somebody = false;
   for (const mta::recipient& to : m.recipients()) {

@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <pwd.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace jobctl::cli {
@@ -287,7 +288,12 @@ int submit(const invocation& in, order o, std::shared_ptr<const mta::config::set
   if (auto written = write_all(*message, *first, input); !written) return in.fail(written.error());
   const auto queued = message->commit(o.priority, o.not_before);
   if (!queued) return in.fail(queued.error());
-  print_accepted(in, *queued);
+  try {
+    print_accepted(in, *queued);
+  } catch (const std::system_error& e) {
+    // The message is queued all the same: whoever tries again would send it twice.
+    fmt::print(in.io.err, "jobctl submit: cannot write the output: {}\n", e.code().message());
+  }
   return success;
 }
 

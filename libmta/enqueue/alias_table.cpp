@@ -124,6 +124,17 @@ std::string with_host(std::string_view local, std::string_view host) {
   return std::string(local) + '@' + std::string(host);
 }
 
+/// A name as a local part (RFC 5321 4.1.2): in quotes where it has what stands only in these.
+std::string as_local(std::string_view name) {
+  if (name.find_first_of(" \t\"\\()<>[]:;@,") == name.npos) return std::string(name);
+  std::string out = "\"";
+  for (const char c : name) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
 }  // namespace
 
 struct alias_table::index {
@@ -278,7 +289,7 @@ result<> alias_table::expand_into(expansion& e, std::string_view name, const ali
   e.expanded.insert(lower_case(name));
   std::string own_sender(sender);
   if (const std::string owner = "owner-" + std::string(name); contains(owner))
-    own_sender = with_host(owner, e.site.host);
+    own_sender = with_host(as_local(owner), e.site.host);
 
   result<> outcome;
   for_each_item(a.list, [&](std::string_view item) {

@@ -64,7 +64,10 @@ result<std::shared_ptr<const alias_table>> read_aliases(const std::string& path)
 
 result<std::shared_ptr<const alias_table>> aliases::load(struct stat& about) const {
   auto text = read_text(path_, about);
-  if (!text) return error(errc::try_later, text.error().message());
+  if (!text) {
+    about = {};  // like no file: it is tried again even if the file does not change
+    return error(errc::try_later, text.error().message());
+  }
   auto table = std::make_shared<const alias_table>(std::move(*text), path_);
   const auto& problems = table->problems();
   if (problems.empty()) return table;

@@ -87,8 +87,31 @@ BOOST_AUTO_TEST_CASE(a_set_is_complete_for_whom_all_have_come) {
   BOOST_TEST(set.complete("bob"));
   BOOST_TEST(!set.complete("cat"));
   BOOST_TEST(set.set_done("bob").has_value());
-  BOOST_TEST((set.of("bob") == collection::standing::done));
-  BOOST_TEST((set.of("cat") == collection::standing::waiting));
+  const auto now = std::chrono::system_clock::now();
+  BOOST_TEST((set.of("bob", now) == collection::standing::done));
+  BOOST_TEST((set.of("cat", now) == collection::standing::waiting));
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_after_the_whole_begins_anew) {
+  collection set = open();
+  const auto now = std::chrono::system_clock::now(), later = now + std::chrono::minutes(1);
+  for (const std::string who : {"bob", "cat"}) {
+    for (std::uint32_t n : {1u, 2u}) {
+      add(set, n, 2, "text " + std::to_string(n));
+      set.came(who, n);
+    }
+    BOOST_TEST(set.set_done(who).has_value());
+  }
+  BOOST_TEST((set.of("bob", now) == collection::standing::done));
+  BOOST_TEST((set.of("bob", later) == collection::standing::waiting));
+  BOOST_TEST((set.of("bob", now) == collection::standing::waiting));
+  BOOST_TEST(set.progress("bob").first == 0u);
+  BOOST_TEST((set.of("cat", now) == collection::standing::done));
+  BOOST_TEST(set.progress("cat").first == 2u);
+  set.came("bob", 1);
+  BOOST_TEST(!set.complete("bob"));
+  set.came("bob", 2);
+  BOOST_TEST(set.complete("bob"));
 }
 
 BOOST_AUTO_TEST_CASE(the_same_again_is_fine_and_a_contradiction_is_not) {

@@ -206,6 +206,34 @@ class MailLoops(Channels):
                 self.assertIn(b"a mail loop", notice)
 
 
+class Reprocess(Channels):
+    CONF = """\
+[jobctl]
+host = mta.example
+builtin = no
+[queue]
+reserve = 1M
+[channel reprocess]
+program = {channels}/loopback
+[channel wrong]
+program = {channels}/loopback
+[channel maildir]
+program = {channels}/maildir
+[routes from reprocess]
+* = wrong
+[routes]
+* = """
+
+    def test_what_was_put_off_goes_by_the_routes_of_who_put_it_off(self):
+        with Site(self.CONF + "reprocess\n") as site:
+            site.submit(message("bob@x.example"))
+            site.configure(self.CONF + "maildir\n")
+            site.start()
+            site.drain()
+            self.assertEqual(1, len(site.mailbox("bob@x.example")))
+            self.assertNotIn("wrong", site.log())
+
+
 class Transform(Channels):
     ROUTES = "[routes from transform]\n* = maildir\n"
     OPTIONS = "option.find = cat\noption.replace = small tiger"

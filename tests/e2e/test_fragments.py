@@ -152,6 +152,19 @@ class Fragments(unittest.TestCase):
         self.assertEqual(b"From: ann@example.org\r\nX-Part: 1\r\nSubject: whole\r\nContent-Type: text/plain\r\n\r\n"
                          b"text 1\r\ntext 2\r\ntext 3\r\n", self.without_trace(box[0]))
 
+    def test_fragments_that_are_sent_again_later_arrive_again(self):
+        site = self.site()
+        for copies in (1, 2):
+            for n in (1, 2):
+                site.submit(fragment(n, 2, f"text {n}\r\n".encode()))
+            site.drain()
+            self.assertEqual(copies, len(site.mailbox("bob@mail.example")))
+            if copies == 1:
+                for folder, _, names in os.walk(os.path.join(site.root, "defragment")):
+                    for name in names:  # as if it were long ago
+                        if name.endswith(".done"):
+                            os.utime(os.path.join(folder, name), (1, 1))
+
     def test_fragments_of_different_senders_and_ids_do_not_mix(self):
         site = self.site()
         for identity in ("a", "b"):

@@ -230,6 +230,22 @@ BOOST_AUTO_TEST_CASE(never_is_different_from_the_default) {
   BOOST_TEST((flags & (MTA_NOTIFY_SUCCESS | MTA_NOTIFY_DELAY | MTA_NOTIFY_FAILURE)) == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_queued_message_is_a_success_even_if_its_id_cannot_be_written) {
+  for (const bool buffered : {true, false}) {
+    test::input_file in(simple);
+    test::output_file err;
+    std::FILE* const full = std::fopen("/dev/full", "w");
+    BOOST_REQUIRE(full);
+    if (!buffered) std::setvbuf(full, nullptr, _IONBF, 0);
+    const int status = jobctl::cli::run({"submit", "--root", directory.path(), "-v", "a@there.example"},
+                                        {in.file(), full, err.file()});
+    std::fclose(full);
+    BOOST_TEST(status == 0);
+    BOOST_TEST(contains(err.text(), "cannot write the output"));
+  }
+  BOOST_TEST(queued().size() == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(wrong_use_is_refused_and_queues_nothing) {
   const std::pair<strings, const char*> wrong[] = {
       {{}, "no recipients"},

@@ -14,6 +14,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <sys/resource.h>
 #include <thread>
 #include <vector>
 
@@ -113,6 +114,11 @@ BOOST_AUTO_TEST_CASE(the_innermost_owner_is_told) {
   BOOST_TEST(found[0].sender == "owner-staff@home.example");
   BOOST_TEST(found[1].sender == "owner-all@home.example");
   BOOST_TEST(table.expand("other", site()).value()[0].sender == "");
+}
+
+BOOST_AUTO_TEST_CASE(the_owner_of_a_name_with_blanks_is_an_address) {
+  const alias_table table("\"the staff\": y@x.example\n\"owner-the staff\": z\n", "/aliases");
+  BOOST_TEST(table.expand("the staff", site()).value()[0].sender == "\"owner-the staff\"@home.example");
 }
 
 BOOST_AUTO_TEST_CASE(a_loop_is_an_error_that_names_its_way_and_only_for_those_in_it) {
@@ -274,6 +280,24 @@ BOOST_FIXTURE_TEST_CASE(a_file_that_is_missing_or_wrong_is_a_passing_error_until
   BOOST_TEST(bool(names.current()));
   std::filesystem::remove(path);
   BOOST_TEST(!names.current());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_file_that_could_not_be_read_is_tried_again_though_it_has_not_changed, file) {
+  const std::string target = directory.path() + "/target";
+  std::ofstream(target) << "a: b\n";
+  std::filesystem::create_symlink(target, path);
+  BOOST_REQUIRE(settled() != nullptr);
+  std::filesystem::remove(path);
+  BOOST_TEST(!names.current());
+  std::filesystem::create_symlink(target, path);
+  rlimit usual{};
+  BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+  const rlimit none{0, usual.rlim_max};
+  BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const bool read = names.current().has_value();
+  BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &usual) == 0);
+  BOOST_TEST(!read);
+  BOOST_TEST(names.current().has_value());
 }
 
 BOOST_FIXTURE_TEST_CASE(all_problems_of_a_site_are_listed_with_file_and_line, file) {

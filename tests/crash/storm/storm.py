@@ -86,6 +86,7 @@ class Storm:
         self.started = 0
         self.killed = collections.Counter()
         self.killed_pids = set()
+        self.killed_controller = None  # the last of them
         self.failures = []
 
     # --- who runs -----------------------------------------------------------------------------------------------------
@@ -172,6 +173,8 @@ class Storm:
         try:
             os.kill(pid, 9)
             self.killed[what] += 1
+            if what == "controller":
+                self.killed_controller = self.site.controller
         except ProcessLookupError:
             pass
 
@@ -195,6 +198,8 @@ class Storm:
         self.by_hand.terminate()
         self.by_hand.wait(60)
         self.reap_submits(wait=True)
+        if self.site.controller is self.killed_controller:
+            self.site.controller.wait(60)  # it may take its time to be gone
         if self.site.controller.poll() is not None:
             self.site.start()
         self.site.drain(120)

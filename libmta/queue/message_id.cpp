@@ -31,20 +31,25 @@ bool parse_number(std::string_view text, Number& value) {
 
 }  // namespace
 
-file_number new_file_number() {
-  using namespace std::chrono;
-  static std::atomic<std::uint64_t> last{0};
+file_number number_of_process(std::chrono::microseconds since_2020, pid_t process) {
   static const std::uint64_t random_salt = [] {
     std::random_device source;
     return std::uint64_t{source()} << 32 | source();
   }();
-  const auto since_2020 = system_clock::now() - sys_days{year{2020} / 1 / 1};
-  const auto us = static_cast<std::uint64_t>(duration_cast<microseconds>(since_2020).count());
+  const auto us = static_cast<std::uint64_t>(since_2020.count());
   // A process and its children share the salt, but not the id. The multiplication brings every bit of all
   // three into the twelve that are used.
   const std::uint64_t mixed =
-      (random_salt ^ us ^ (static_cast<std::uint64_t>(::getpid()) << 24)) * 0x9E3779B97F4A7C15u;
-  std::uint64_t number = us << 12 | mixed >> 52;
+      (random_salt ^ us ^ (static_cast<std::uint64_t>(process) << 24)) * 0x9E3779B97F4A7C15u;
+  return file_number{us << 12 | mixed >> 52};
+}
+
+file_number new_file_number() {
+  using namespace std::chrono;
+  static std::atomic<std::uint64_t> last{0};
+  const auto since_2020 = system_clock::now() - sys_days{year{2020} / 1 / 1};
+  auto number =
+      static_cast<std::uint64_t>(number_of_process(duration_cast<microseconds>(since_2020), ::getpid()));
   std::uint64_t before = last.load();
   do {
     if (number <= before) number = before + 1;

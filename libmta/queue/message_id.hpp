@@ -10,6 +10,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 
 namespace mta::queue {
 
@@ -18,6 +19,9 @@ enum class file_number : std::uint64_t { none = 0 };
 
 /// A number that no other file has: microseconds since 2020 and 12 random bits.
 file_number new_file_number();
+/// What new_file_number() gives to a process at that time, unless it gave as much before: processes that ask
+/// in the same microsecond get different numbers, but for one pair in 4096.
+file_number number_of_process(std::chrono::microseconds since_2020, pid_t process);
 /// The time that is in a number.
 std::chrono::system_clock::time_point made_at(file_number);
 std::string to_string(file_number);

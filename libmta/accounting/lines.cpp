@@ -1,8 +1,8 @@
 // The two forms of a line: docs/accounting.md.
 
 #include "accounting/log.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
-#include "base/utf8.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -61,36 +61,12 @@ void append_seconds(std::string& out, std::chrono::milliseconds time) {
   append_two(out, static_cast<int>(ms % 100));
 }
 
-void append_json_text(std::string& out, std::string_view text) {
-  out += '"';
-  const auto plain = [](char c) { return !is_control(c) && !is_8bit(c) && c != '"' && c != '\\'; };
-  if (std::all_of(text.begin(), text.end(), plain)) {
-    out += text;
-  } else {
-    const bool utf8 = is_utf8(text);  // else each 8-bit byte is taken for a character of ISO 8859-1
-    for (const char c : text) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (c == '"' || c == '\\') {
-        out += '\\';
-        out += c;
-      } else if (is_control(c) || (is_8bit(c) && !utf8)) {
-        out += "\\u00";
-        out += hex_digits[byte >> 4];
-        out += hex_digits[byte & 15];
-      } else {
-        out += c;
-      }
-    }
-  }
-  out += '"';
-}
-
 void append_json_field(std::string& out, std::string_view name, std::string_view text) {
   if (text.empty()) return;
   out += ",\"";
   out += name;
   out += "\":";
-  append_json_text(out, text);
+  append_json_string(out, text);
 }
 
 std::string_view word(action code) {
@@ -193,7 +169,7 @@ void log::append_json(std::string& out, const entry& e) {
   out += ",\"size\":";
   append_number(out, e.size);
   out += ",\"from\":";
-  append_json_text(out, e.from);
+  append_json_string(out, e.from);
   append_json_field(out, "original", e.original.empty() ? e.to : e.original);
   append_json_field(out, "to", e.to);
   append_json_field(out, "id", e.id);

@@ -1,6 +1,6 @@
 #include "accounting/log.hpp"
 
-#include "queue/descriptor.hpp"
+#include "base/descriptor.hpp"
 #include "queue/file_io.hpp"
 
 #include <algorithm>
@@ -154,7 +154,7 @@ result<> log::open(sink& s) {
   s.close();
   s.torn = false;
   for (int round = 0;; ++round) {
-    s.descriptor = queue::above_standard(::open(s.path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY));
+    s.descriptor = above_standard(::open(s.path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY));
     if (s.descriptor >= 0) break;
     // More than once, since whoever rotates may rename what has just been made.
     if (errno != ENOENT || round > 1000) return os_error("open " + s.path);

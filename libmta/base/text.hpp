@@ -22,6 +22,10 @@ std::string lower_case(std::string_view);
 bool equal_ignoring_case(std::string_view, std::string_view) noexcept;
 /// Without blanks, CR and LF at both ends.
 std::string_view trim(std::string_view) noexcept;
+/// A byte over 127 somewhere.
+bool has_8bit(std::string_view) noexcept;
+/// In double quotes, with backslashes before these and backslashes (RFC 5322 3.2.4).
+std::string quoted_string(std::string_view);
 /// Pieces between runs of blanks; none is empty.
 std::vector<std::string_view> split_words(std::string_view);
 

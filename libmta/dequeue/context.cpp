@@ -1,5 +1,6 @@
 #include "dequeue/context.hpp"
 
+#include "base/json_text.hpp"
 #include "dequeue/log.hpp"
 
 #include <algorithm>
@@ -38,25 +39,6 @@ std::optional<notify::kind> report_of(disposition d) {
 
 queue::time_point now_ms() {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
-
-void append_json_string(std::string& out, std::string_view text) {
-  static constexpr char hex[] = "0123456789abcdef";
-  out += '"';
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (u < 0x20 || u == 0x7f) {
-      out += "\\u00";
-      out += hex[u >> 4];
-      out += hex[u & 15];
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "base/identity.hpp"
 #include "base/text.hpp"
+#include "config/option_file.hpp"
 #include "dequeue/log.hpp"
 #include "enqueue/routing.hpp"
 
@@ -159,29 +160,11 @@ result<std::string> channel_name() { return dequeueing::own_channel(); }
 
 namespace {
 
-bool same_name(std::string_view one, std::string_view other) {
-  return std::equal(one.begin(), one.end(), other.begin(), other.end(), [](unsigned char a, unsigned char b) {
-    return (a >= 'A' && a <= 'Z' ? a + 32 : a) == (b >= 'A' && b <= 'Z' ? b + 32 : b);
-  });
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
-
 std::optional<std::string> option_in_file(const std::string& path, std::string_view name) {
-  std::ifstream file(path);
-  std::optional<std::string> found;
-  for (std::string line; std::getline(file, line);) {
-    const std::string_view text = trimmed(line);
-    if (text.empty() || text.front() == '!' || text.front() == '#') continue;
-    const auto equals = text.find('=');
-    if (equals == std::string_view::npos || !same_name(trimmed(text.substr(0, equals)), name)) continue;
-    found = std::string(trimmed(text.substr(equals + 1)));
-  }
-  return found;
+  const auto file = config::read_option_file(path);
+  if (!file) return {};
+  const auto found = file->values.find(lower_case(name));
+  return found == file->values.end() ? std::nullopt : std::optional(found->second);
 }
 
 }  // namespace
@@ -196,7 +179,7 @@ std::optional<std::string> option(std::string_view name) {
   if (channel == nullptr) return {};
   if (!channel->option_file.empty()) return option_in_file(channel->option_file, name);
   for (const auto& [key, value] : channel->options)
-    if (same_name(key, name)) return value;
+    if (equal_ignoring_case(key, name)) return value;
   return {};
 }
 

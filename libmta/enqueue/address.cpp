@@ -119,12 +119,7 @@ std::string as_local(const token& t) {
       !t.text.starts_with('.') && !t.text.ends_with('.') && t.text.find("..") == t.text.npos;
   if (!t.quoted || (!t.text.empty() && dots_fine && std::all_of(t.text.begin(), t.text.end(), plain)))
     return t.text;
-  std::string out = "\"";
-  for (const char c : t.text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
+  return quoted_string(t.text);
 }
 
 class list_reader {

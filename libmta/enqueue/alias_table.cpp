@@ -127,12 +127,7 @@ std::string with_host(std::string_view local, std::string_view host) {
 /// A name as a local part (RFC 5321 4.1.2): in quotes where it has what stands only in these.
 std::string as_local(std::string_view name) {
   if (name.find_first_of(" \t\"\\()<>[]:;@,") == name.npos) return std::string(name);
-  std::string out = "\"";
-  for (const char c : name) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
+  return quoted_string(name);
 }
 
 }  // namespace

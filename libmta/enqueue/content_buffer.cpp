@@ -17,12 +17,6 @@ constexpr std::size_t write_size = 256u << 10;     // bytes per write to the tem
 constexpr std::uint64_t longest_short_line = 998;  // RFC 5322 2.1.1, without CRLF
 constexpr std::size_t longest_message_id = 998;
 
-bool has_8bit(std::string_view text) noexcept {
-  unsigned char seen = 0;
-  for (const char c : text) seen = static_cast<unsigned char>(seen | static_cast<unsigned char>(c));
-  return (seen & 0x80) != 0;
-}
-
 }  // namespace
 
 content_buffer::content_buffer(queue::file_io& io, std::string directory, std::size_t memory_limit)

@@ -19,8 +19,6 @@ error too_late(std::string_view what) {
 
 constexpr std::size_t most_hops = 100;  // RFC 5321 6.3
 
-bool has_8bit(std::string_view text) { return std::any_of(text.begin(), text.end(), is_8bit); }
-
 }  // namespace
 
 submission::submission(std::unique_ptr<impl> i) noexcept : impl_(std::move(i)) {}

@@ -10,7 +10,8 @@
 namespace mta::mime::detail {
 namespace {
 
-bool has_8bit(std::string_view text) noexcept {
+/// What is not text of seven bits: NUL neither.
+bool needs_8bit(std::string_view text) noexcept {
   return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) <= 0; });
 }
 
@@ -56,7 +57,7 @@ result<> conversion::pass_on() {
 
 void conversion::add_text(std::string_view line) {
   text_.blank = text_.blank && trim(line).empty();
-  text_.eight_bit = text_.eight_bit || has_8bit(line);
+  text_.eight_bit = text_.eight_bit || needs_8bit(line);
 }
 
 void conversion::look_at(std::string_view line, std::size_t number) {
@@ -138,7 +139,7 @@ void conversion::count_declared(std::string_view line) {
     if (trim(line).empty()) return;
     if (s.blank) s.first = line_number_;
   }
-  s.eight_bit = s.eight_bit || has_8bit(line);
+  s.eight_bit = s.eight_bit || needs_8bit(line);
   s.blank = false;
   s.last = line_number_ + 1;
 }

@@ -1,6 +1,7 @@
 #include "mime/encode.hpp"
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "mime/start_gmime.hpp"
 
 #include <algorithm>
@@ -323,7 +324,7 @@ class compressed final : public encoder {
 
 /// Texts of unknown origin as UTF-8.
 std::string as_utf8(std::string_view text) {
-  if (g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr)) return std::string(text);
+  if (is_utf8(text)) return std::string(text);
   std::string out;
   for (const char c : text) {
     const auto value = static_cast<unsigned char>(c);

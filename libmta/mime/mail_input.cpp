@@ -1,18 +1,16 @@
 #include "mime/mail_input.hpp"
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 
 #include <algorithm>
 #include <array>
-#include <gmime/gmime.h>
 #include <span>
 
 namespace mta::mime {
 namespace {
 
 constexpr std::size_t chunk = 64 * 1024;  // bytes per read
-
-bool has_8bit(std::string_view text) { return std::any_of(text.begin(), text.end(), is_8bit); }
 
 }  // namespace
 
@@ -107,8 +105,7 @@ result<> mail_body::add(std::string_view bytes) {
 }
 
 result<> mail_body::add_line(std::string_view line) {
-  if (utf8_ && has_8bit(line))
-    utf8_ = g_utf8_validate(line.data(), static_cast<gssize>(line.size()), nullptr) != 0;
+  utf8_ = utf8_ && is_utf8(line);
   if (auto done = add(line); !done) return done;
   return add("\r\n");
 }

@@ -1,10 +1,10 @@
 // What decoding writes.
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "mime/decoding.hpp"
 #include "mime/encoder.hpp"
 
 #include <algorithm>
-#include <glib.h>
 
 namespace mta::mime::detail {
 namespace {
@@ -30,14 +30,6 @@ class field_filter {
   std::string_view beginning_;
   bool dropping_ = false;
 };
-
-bool is_ascii(std::string_view text) noexcept {
-  return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) < 0; });
-}
-
-bool is_utf8(std::string_view text) noexcept {
-  return g_utf8_validate_len(text.data(), text.size(), nullptr) != FALSE;
-}
 
 /// How a text can be carried: as it is, or encoded. A line that begins with hyphens could be taken for a
 /// delimiter.
@@ -154,7 +146,7 @@ result<> decoding::replace(const replacement& r) {
     return error(errc::out_of_range, "replace a part (a type and a subtype are needed)");
   std::string type = std::string(r.type) + "/" + std::string(r.subtype);
   if (equal_ignoring_case(r.type, "text") && !r.charset.empty()) {
-    const bool ascii = !equal_ignoring_case(r.charset, "us-ascii") || is_ascii(r.text);
+    const bool ascii = !equal_ignoring_case(r.charset, "us-ascii") || !has_8bit(r.text);
     type += "; charset=";
     type += ascii             ? r.charset
             : is_utf8(r.text) ? std::string_view("utf-8")

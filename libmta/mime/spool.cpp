@@ -1,5 +1,7 @@
 #include "mime/spool.hpp"
 
+#include "base/descriptor.hpp"
+
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -40,11 +42,12 @@ result<> spool::add(line_role role, const line_piece& p) {
 
 result<> spool::spill() {
   if (file_ < 0) {
-    file_ = ::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    file_ = above_standard(::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     if (file_ < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
       std::string name = directory_ + "/mime.XXXXXX";
       file_ = ::mkostemp(name.data(), O_CLOEXEC);
       if (file_ >= 0) ::unlink(name.c_str());
+      file_ = above_standard(file_);
     }
     if (file_ < 0) return os_error("make a temporary file in " + directory_ + " (TMPDIR names another)");
   }

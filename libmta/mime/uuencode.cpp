@@ -29,10 +29,6 @@ bool is_uu_line(std::string_view line) noexcept {
   return line.size() <= wanted + 4;
 }
 
-bool is_last_uu_line(std::string_view line) noexcept {
-  return trim(line).empty() || value(line.front()) == 0;
-}
-
 void uu_decode(std::string_view line, std::string& out) {
   if (line.empty()) return;
   const std::size_t bytes = value(line.front());

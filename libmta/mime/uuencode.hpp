@@ -12,8 +12,6 @@ std::optional<std::string_view> uu_begin(std::string_view line) noexcept;
 /// Whether the line can be one between begin and end: its first character tells its length. Blanks at its end
 /// may have been lost, and a checksum may follow.
 bool is_uu_line(std::string_view line) noexcept;
-/// Whether it is the one that holds nothing, before "end".
-bool is_last_uu_line(std::string_view line) noexcept;
 /// Adds what the line holds.
 void uu_decode(std::string_view line, std::string& out);
 

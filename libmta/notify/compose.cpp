@@ -21,13 +21,11 @@ constexpr std::size_t longest_reason = 2000;  // bytes of a reason that are pass
 
 std::string date(queue::time_point t) { return rfc5322_date(std::chrono::floor<std::chrono::seconds>(t)); }
 
-bool is_ascii(std::string_view text) { return std::none_of(text.begin(), text.end(), is_8bit); }
-
 // --- addresses and fields of the machine part
 
 /// RFC 3464 2.1.2 and RFC 6533 3: what is not ASCII goes as code points, so that the part is 7-bit.
 std::string typed_address(std::string_view address) {
-  if (is_ascii(address)) return "rfc822; " + std::string(address);
+  if (!has_8bit(address)) return "rfc822; " + std::string(address);
   std::string out = "utf-8; ";
   for (std::size_t i = 0; i < address.size();) {
     const auto c = static_cast<unsigned char>(address[i]);
@@ -278,7 +276,7 @@ result<std::optional<part>> returned_part(const config::settings& site, const su
       const text_facts f = look_at(**content);
       // message/rfc822 must not be encoded (RFC 2046 5.2.1): what does not fit a line of mail stays behind.
       if (!f.long_line && !f.odd)
-        return std::optional(part{is_ascii(header) ? "message/rfc822" : "message/global",  // RFC 6532 3.7
+        return std::optional(part{has_8bit(header) ? "message/global" : "message/rfc822",  // RFC 6532 3.7
                                   f.eight_bit ? "8bit" : "", "", std::move(**content)});
     }
   }
@@ -328,7 +326,7 @@ std::string for_people(const subject& s, const recipient_report& r) {
 
 /// RFC 2047, where a header's text is not ASCII.
 std::string encoded_words(std::string_view text) {
-  if (is_ascii(text)) return std::string(text);
+  if (!has_8bit(text)) return std::string(text);
   static constexpr char hex[] = "0123456789ABCDEF";
   std::string out;
   std::string word;
@@ -359,12 +357,7 @@ std::string encoded_words(std::string_view text) {
 std::string display_name(std::string_view name) {
   if (std::all_of(name.begin(), name.end(), [](char c) { return is_letter(c) || is_digit(c) || c == ' '; }))
     return std::string(name);
-  std::string out = "\"";
-  for (const char c : name) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
+  return quoted_string(name);
 }
 
 /// Fit to be repeated in a header: "<…@…>" in one piece.

@@ -1,6 +1,6 @@
 #include "queue/file_io.hpp"
 
-#include "queue/descriptor.hpp"
+#include "base/descriptor.hpp"
 
 #include <algorithm>
 #include <array>

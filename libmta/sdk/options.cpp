@@ -1,4 +1,6 @@
 // mtaOption*: option files, lines of NAME=value (docs/mta-sdk.md).
+#include "base/text.hpp"
+#include "config/option_file.hpp"
 #include "dequeue/site.hpp"
 #include "sdk/items.hpp"
 #include "sdk/option_values.hpp"
@@ -8,7 +10,6 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <new>
 #include <string>
@@ -17,21 +18,8 @@
 
 namespace {
 
-using option_file = mta::sdk::option_values;
+using mta::sdk::option_values;
 using mta::sdk::status;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
-}
-
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
 
 /// A program started by hand has no PMDF_CHANNEL_OPTION; its channel's section says what it would be given:
 /// the path of an option file, or options.
@@ -41,8 +29,8 @@ std::pair<std::string, mta_opt_t*> own_options() {
   const auto* channel = site && name ? (*site)->find_channel(*name) : nullptr;
   if (channel == nullptr || !channel->option_file.empty())
     return {channel == nullptr ? std::string() : channel->option_file, nullptr};
-  auto file = std::make_unique<option_file>();
-  for (const auto& [option, value] : channel->options) file->values[lower(option)] = value;
+  auto file = std::make_unique<option_values>();
+  for (const auto& [option, value] : channel->options) file->values[mta::lower_case(option)] = value;
   return {{}, reinterpret_cast<mta_opt_t*>(file.release())};
 }
 
@@ -55,8 +43,8 @@ const std::string* look_up(mta_opt_t* context, const char* name, size_t length, 
     code = name == nullptr ? MTA_BADARGS : MTA_STRTRUERR;
     return nullptr;
   }
-  const auto& values = reinterpret_cast<const option_file*>(context)->values;
-  const auto found = values.find(lower(key));
+  const auto& values = reinterpret_cast<const option_values*>(context)->values;
+  const auto found = values.find(mta::lower_case(key));
   return found == values.end() ? nullptr : &found->second;
 }
 
@@ -76,18 +64,12 @@ int mtaOptionStart(mta_opt_t** opt_ctx, const char* path, size_t len, int) try {
     std::tie(name, *opt_ctx) = own_options();
   if (name.empty()) return MTA_OK;
   if (name.size() > ALFA_SIZE) return status(MTA_STRTRUERR);
-  errno = 0;
-  std::ifstream in(name);
-  if (!in) return errno == ENOENT ? MTA_OK : status(MTA_FOPEN);
-  auto file = std::make_unique<option_file>();
-  for (std::string line; std::getline(in, line);) {
-    const std::string_view text = trim(line);
-    if (text.empty() || text.front() == '!' || text.front() == '#') continue;
-    const auto equals = text.find('=');
-    if (equals == std::string_view::npos || equals == 0) return status(MTA_NO);
-    file->values[lower(trim(text.substr(0, equals)))] = trim(text.substr(equals + 1));
-  }
-  if (in.bad()) return status(MTA_NO);
+  auto found = mta::config::read_option_file(name);
+  if (!found && found.error().code == std::errc::no_such_file_or_directory) return MTA_OK;
+  if (!found) return status(found.error().code == std::errc::io_error ? MTA_NO : MTA_FOPEN);
+  if (!found->well_formed) return status(MTA_NO);
+  auto file = std::make_unique<option_values>();
+  file->values = std::move(found->values);
   *opt_ctx = reinterpret_cast<mta_opt_t*>(file.release());
   return MTA_OK;
 } catch (const std::bad_alloc&) {
@@ -129,7 +111,7 @@ int mtaOptionString(mta_opt_t* opt_ctx, const char* name, size_t len, char* str,
 }
 
 void mtaOptionFinish(mta_opt_t* opt_ctx) {
-  auto* const file = reinterpret_cast<option_file*>(opt_ctx);
+  auto* const file = reinterpret_cast<option_values*>(opt_ctx);
   if (file != nullptr && !file->borrowed) delete file;
 }
 

@@ -46,4 +46,16 @@ BOOST_AUTO_TEST_CASE(the_nearest_candidate_is_the_first_of_the_most_similar) {
   BOOST_TEST(nearest("x", std::vector<std::string>{}) == "");
 }
 
+BOOST_AUTO_TEST_CASE(text_of_eight_bits_is_known_by_any_of_its_bytes) {
+  BOOST_TEST(!mta::has_8bit(""));
+  BOOST_TEST(!mta::has_8bit("plain \x7f"));
+  BOOST_TEST(mta::has_8bit("\x80"));
+  BOOST_TEST(mta::has_8bit("a long plain text and then \xc3\xbc and more"));
+}
+
+BOOST_AUTO_TEST_CASE(a_quoted_string_escapes_quotes_and_backslashes) {
+  BOOST_TEST(mta::quoted_string("") == R"("")");
+  BOOST_TEST(mta::quoted_string(R"(a "b" \c)") == R"("a \"b\" \\c")");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

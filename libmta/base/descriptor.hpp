@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace mta::queue {
+namespace mta {
 
 /// The same file under a descriptor above those of standard input, output and error. A program may have been
 /// started with one of these closed; a file that took its place would be written over by the next error text.
@@ -20,4 +20,4 @@ inline int above_standard(int fd) noexcept {
   return other;
 }
 
-}  // namespace mta::queue
+}  // namespace mta

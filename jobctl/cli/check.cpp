@@ -18,8 +18,8 @@ using mta::config::load_error;
 using mta::config::settings;
 
 void describe(po::options_description& options) {
-  options.add_options()                                                 //
-      ("file", po::value<std::vector<std::string>>(), "file to check")  //
+  options.add_options()                                                                     //
+      ("file", po::value<std::vector<std::string>>()->value_name("FILE"), "file to check")  //
       ("show", po::bool_switch(),
        "print the effective settings, with every default, as a configuration file")  //
       ("json", po::bool_switch(),

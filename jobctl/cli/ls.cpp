@@ -23,10 +23,10 @@ struct filter_option {
   const char* text;
 };
 constexpr filter_option filter_options[] = {
-    {"channel", "channel", "NAME", "only messages of this channel"},
+    {"channel", "channel", "CHANNEL", "only messages of this channel"},
     {"host", "host", "HOST", "only for this destination host; '.example.org' for its subdomains, too"},
     {"state", "state", "STATE", "only ready, in-hand, deferred or held ones"},
-    {"priority", "priority", "NAME", "only urgent, normal or nonurgent ones"},
+    {"priority", "priority", "PRIORITY", "only urgent, normal or nonurgent ones"},
     {"min-size", "size_min", "SIZE", "only of at least this size (10k, 1M)"},
     {"max-size", "size_max", "SIZE", "only of at most this size"},
     {"older", "age_min", "AGE", "only committed longer ago (90s, 15m, 2h, 3d)"},
@@ -39,10 +39,10 @@ constexpr std::size_t default_limit = 100, page_size = 1000;
 void describe(po::options_description& options) {
   for (const filter_option& f : filter_options)
     options.add_options()(f.option, po::value<std::string>()->value_name(f.value), f.text);
-  options.add_options()                                                                               //
-      ("limit", po::value<std::size_t>()->value_name("N"), "at most so many messages (default 100)")  //
-      ("all", po::bool_switch(), "every message that matches")                                        //
-      ("cursor", po::value<std::string>()->value_name("C"), "go on where an earlier listing ended")   //
+  options.add_options()                                                                                   //
+      ("limit", po::value<std::size_t>()->value_name("N"), "at most so many messages (default 100)")      //
+      ("all", po::bool_switch(), "every message that matches")                                            //
+      ("cursor", po::value<std::string>()->value_name("CURSOR"), "go on where an earlier listing ended")  //
       ("json", po::bool_switch(), "print one JSON object a line (docs/api.md, GET /v1/messages)");
 }
 

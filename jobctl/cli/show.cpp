@@ -18,7 +18,7 @@ constexpr std::size_t shown_body_lines = 20;
 
 void describe(po::options_description& options) {
   options.add_options()                                                                               //
-      ("id", po::value<std::vector<std::string>>(), "message id")                                     //
+      ("id", po::value<std::vector<std::string>>()->value_name("ID"), "message id")                   //
       ("envelope", po::bool_switch(), "print state, envelope and recipients only")                    //
       ("history", po::bool_switch(), "print the history only")                                        //
       ("content", po::bool_switch(), "print the whole content only, made safe for a terminal")        //

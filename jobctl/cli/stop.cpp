@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 
 void describe(po::options_description& options) {
   options.add_options()  //
-      ("channel", po::value<std::vector<std::string>>()->value_name("NAME"),
+      ("channel", po::value<std::vector<std::string>>()->value_name("CHANNEL"),
        "stop only this channel: start no program for it, tell those that run to finish; may be repeated")  //
       ("now", po::bool_switch(), "do not wait for programs to finish what they have in hand")              //
       ("timeout", po::value<std::string>()->value_name("TIME"),
@@ -93,7 +93,7 @@ int run(const invocation& in) {
 
 const command stop_command = {"stop",
                               "Stop the controller, or a channel",
-                              "[--now] [--timeout TIME] | --channel NAME...",
+                              "[--now] [--timeout TIME] | --channel CHANNEL...",
                               "Tells channel programs to finish what they have in hand, then ends the "
                               "controller, and waits until its process is\n"
                               "gone. Messages can still be submitted; the next controller finds them. With "

@@ -28,6 +28,7 @@ class server_backend final : public admin::backend {
   void stop_channel(channel_no c, bool stopped) override { server_.stop_channel(c, stopped); }
   reload_report reload() override { return server_.reload(); }
   void stop(std::string_view why) override { server_.stop(why); }
+  void leave(std::string_view why) override { server_.leave(why); }
   mta::queue::store& store() override { return server_.store(); }
   void in_pool(std::function<void()> work, std::function<void()> then) override {
     boost::asio::io_context& io = server_.io();

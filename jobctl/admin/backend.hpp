@@ -36,6 +36,7 @@ class backend {
   virtual void stop_channel(channel_no, bool stopped) = 0;
   virtual reload_report reload() = 0;
   virtual void stop(std::string_view why) = 0;
+  virtual void leave(std::string_view why) = 0;
 
   virtual mta::queue::store& store() = 0;
   /// Runs `work` on a thread of the worker pool, then `then` on the loop thread; neither may throw.

@@ -339,21 +339,30 @@ void post_reload(exchange x) {
   x.answer(std::move(refused));
 }
 
+// A parameter that is true or false, and false when it is not given.
+mta::result<bool> flag(const target& t, std::string_view name) {
+  const std::string* text = t.find(name);
+  if (!text) return false;
+  if (*text != "true" && *text != "false")
+    return mta::error(mta::errc::syntax, fmt::format("{}: '{}' is not true or false", name, *text));
+  return *text == "true";
+}
+
 void post_stop(exchange x) {
-  bool now = false;
-  if (const std::string* text = x.target.find("now")) {
-    if (*text != "true" && *text != "false")
-      return x.answer(
-          handlers::error_response(400, "bad_request", fmt::format("now: '{}' is not true or false", *text)));
-    now = *text == "true";
-  }
+  const auto now = flag(x.target, "now"), leave = flag(x.target, "leave_programs");
+  if (!now) return x.answer(error_of(now.error()));
+  if (!leave) return x.answer(error_of(leave.error()));
+  if (*now && *leave)
+    return x.answer(
+        handlers::error_response(400, "bad_request", "now and leave_programs exclude each other"));
   // Answered first: stopping closes connections.
   response accepted = json_response(json::object{{"stopping", true}, {"pid", ::getpid()}});
   accepted.status = 202;
   admin::backend& b = x.backend;
   x.answer(std::move(accepted));
+  if (*leave) return b.leave("an operator's request");
   b.stop("an operator's request");
-  if (now) b.stop("an operator's request, at once");
+  if (*now) b.stop("an operator's request, at once");
 }
 
 // --- routing
@@ -382,7 +391,7 @@ const route routes[] = {
     {method::get, 2, "jobs", "", get_jobs, {}},
     {method::get, 2, "status", "", get_status, {}},
     {method::post, 2, "reload", "", post_reload, {}},
-    {method::post, 2, "stop", "", post_stop, {"now"}},
+    {method::post, 2, "stop", "", post_stop, {"now", "leave_programs"}},
 };
 
 bool matches(const route& r, const std::vector<std::string>& path) {

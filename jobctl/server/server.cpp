@@ -321,6 +321,14 @@ struct server::impl {
     }
   }
 
+  void leave(std::string_view why) {
+    if (stage_ != stage::running) return;
+    log(log_level::info, "stopping: {}; {} connected programs are left to the next controller", why,
+        clients.worker_count());
+    options.notify("STOPPING=1\nSTATUS=leaving the programs to the next controller");
+    flush_and_end();
+  }
+
   void terminate(milliseconds patience) {
     for (const auto& [number, job] : jobs) processes.stop(number, patience);
     for (const auto& w : clients.workers()) {
@@ -479,6 +487,7 @@ mta::result<> server::open() {
 }
 
 void server::stop(std::string_view why) { impl_->stop(why); }
+void server::leave(std::string_view why) { impl_->leave(why); }
 bool server::stopping() const { return impl_->stage_ != impl::stage::running; }
 reload_report server::reload() { return impl_->reload(); }
 

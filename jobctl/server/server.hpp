@@ -124,6 +124,10 @@ class server {
   /// Programs are told to finish and to leave; those that take longer than `stop_timeout` get SIGTERM, then
   /// SIGKILL. Ends with on_stopped. A second call shortens the waiting to a second or so.
   void stop(std::string_view why);
+  /// The same, but programs are told nothing: they go on with what they hold and connect to the next
+  /// controller (docs/protocol.md, "When the connection is lost"). For upgrades. While it is stopping
+  /// already: nothing.
+  void leave(std::string_view why);
   bool stopping() const;
   /// Reads the configuration again and applies it at once; with any error everything stays as it was. Reopens
   /// logs either way.

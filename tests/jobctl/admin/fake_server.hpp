@@ -112,6 +112,7 @@ class fake_server final : public jobctl::admin::backend {
   jobctl::reload_report next_reload{true, {}};
   std::vector<jobctl::job_info> running;
   std::vector<std::string> stops;  ///< reasons, in order
+  std::vector<std::string> leaves;
   std::function<void()> on_stop;
   bool scan_complete = true;
   /// Where `then` of in_pool() is run; by default at once, like `work`.
@@ -145,6 +146,10 @@ class fake_server final : public jobctl::admin::backend {
   jobctl::reload_report reload() override { return next_reload; }
   void stop(std::string_view why) override {
     stops.emplace_back(why);
+    if (on_stop) on_stop();
+  }
+  void leave(std::string_view why) override {
+    leaves.emplace_back(why);
     if (on_stop) on_stop();
   }
   queue::store& store() override { return store_; }

@@ -290,6 +290,15 @@ BOOST_AUTO_TEST_CASE(stop_is_answered_before_it_begins) {
   BOOST_TEST(server.stops.size() == 3u);
 }
 
+BOOST_AUTO_TEST_CASE(stop_can_leave_the_programs_to_the_next_controller) {
+  post("/v1/stop?leave_programs=true", 202);
+  BOOST_TEST(server.leaves.size() == 1u);
+  BOOST_TEST(detail(post("/v1/stop?leave_programs=1", 400)).find("true or false") != std::string::npos);
+  post("/v1/stop?leave_programs=true&now=true", 400);
+  BOOST_TEST(server.leaves.size() == 1u);
+  BOOST_TEST(server.stops.size() == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(jobs_are_listed) {
   job_info j;
   j.job = job_no{7};

@@ -2,6 +2,7 @@
 
 #include "jobctl/admin/listing.hpp"
 #include "jobctl/admin/message_report.hpp"
+#include "jobctl/admin/search.hpp"
 #include "jobctl/admin/target.hpp"
 #include "jobctl/version.hpp"
 
@@ -114,10 +115,29 @@ void get_summary(exchange x) {
                                       {"total", std::move(totals)}}));
 }
 
+// What is in the files only is looked for on the worker pool, for a while; the client goes on with the
+// cursor.
+void search_messages(exchange x, const listing_request& request) {
+  constexpr std::chrono::milliseconds budget{500};
+  admin::backend& b = x.backend;
+  search(b, request.what, {request.limit, request.cursor, budget},
+         [x = std::move(x)](const search_result& found) {
+           const controller& state = x.backend.state();
+           json::array rows;
+           for (const message_id& id : found.ids)
+             if (listed row; state.find(id, row)) rows.push_back(to_json(row, state));
+           json::object body{{"messages", std::move(rows)}, {"complete", complete(x.backend)}};
+           body["cursor"] = found.cursor ? json::value(std::to_string(found.cursor)) : json::value();
+           body["looked_at"] = found.looked_at;
+           x.answer(json_response(body));
+         });
+}
+
 void get_messages(exchange x) {
   const controller& state = x.backend.state();
   const auto request = parse_listing(x.target, state, x.backend.now());
   if (!request) return x.answer(error_of(request.error()));
+  if (!request->what.text.empty()) return search_messages(std::move(x), *request);
   const page found = list_page(state, *request);
   json::array rows;
   rows.reserve(found.rows.size());

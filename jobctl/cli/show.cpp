@@ -114,6 +114,17 @@ std::string with_age(const json::object& m, const char* field, time_point now) {
                    : fmt::format("{} (in {})", text, human_duration(*t - now));
 }
 
+void print_hold(std::FILE* out, const json::object& hold, time_point now) {
+  std::string line = text_field(hold, "reason");
+  if (const std::string by = text_field(hold, "by"); !by.empty()) line += "; by " + by;
+  if (!text_field(hold, "since").empty()) line += "; since " + with_age(hold, "since", now);
+  if (!text_field(hold, "until").empty()) line += "; until " + with_age(hold, "until", now);
+  // An operator's words, and perhaps a program's.
+  fmt::print(out, "{:<14}", "held because");
+  safe_printer(out, 1).print(line);
+  fmt::print(out, "\n");
+}
+
 std::string facts_in_words(const json::object& m) {
   std::string words = fmt::format("longest line {}", number_field(m, "longest_line"));
   if (const json::value* facts = m.if_contains("facts"); facts && facts->is_array())
@@ -126,9 +137,11 @@ void print_envelope(std::FILE* out, const json::object& m) {
   const time_point now = wall_clock();
   std::string state = text_field(m, "state");
   if (const std::string reason = text_field(m, "reason"); !reason.empty()) state += " (" + reason + ")";
+  const json::value* const hold = m.if_contains("hold");
   print_line(out, "id", text_field(m, "id"));
   print_line(out, "channel", text_field(m, "channel"));
   print_line(out, "state", state);
+  if (hold && hold->is_object()) print_hold(out, hold->get_object(), now);
   print_line(out, "priority", text_field(m, "priority"));
   print_line(out, "attempts", std::to_string(number_field(m, "attempts")));
   print_line(out, "committed", with_age(m, "committed", now));

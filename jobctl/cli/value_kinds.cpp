@@ -31,6 +31,7 @@ constexpr value_kind kinds[] = {
     {"N"},
     {"NAME"},
     {"SIZE"},
+    {"TEXT"},
     {"TIME"},
     {"TYPE"},
     {"X"},

@@ -197,12 +197,14 @@ struct listed {
 inline constexpr std::uint32_t list_effort = 200'000;  ///< messages, about 2 ms
 
 struct list_filter {
-  std::string channel, host;  ///< empty: any; `host` ".x" matches x and its subdomains
-  int phase = -1;             ///< -1: any; else a mta::queue::phase
-  int in_hand = -1;           ///< -1: any; 0, 1
-  int priority = -1;          ///< -1: any; else a mta::queue::priority
+  std::vector<message_id> ids;  ///< of these only; none: of all
+  std::string channel;          ///< empty: any; may have wildcards (`*`, `?`)
+  std::string host;             ///< empty: any; ".x" matches x and its subdomains
+  int phase = -1;               ///< -1: any; else a mta::queue::phase
+  int in_hand = -1;             ///< -1: any; 0, 1
+  int priority = -1;            ///< -1: any; else a mta::queue::priority
   std::uint64_t size_at_least = 0, size_at_most = ~0ull;
-  std::uint32_t attempts_at_least = 0;
+  std::uint32_t attempts_at_least = 0, attempts_at_most = ~0u;
   time_point committed_before = time_point::max(), committed_after = time_point::min();
 };
 

@@ -200,6 +200,8 @@ struct controller::impl {
 
   // --- listing.cpp
   listed row(std::uint32_t message) const;
+  /// controller::list() of named messages; the cursor is a place among the names.
+  std::vector<listed> list_named(const list_filter&, std::size_t most, std::uint64_t& cursor);
 };
 
 }  // namespace jobctl

@@ -1,4 +1,5 @@
 // Questions about what is queued.
+#include "base/text.hpp"
 #include "jobctl/controller/impl.hpp"
 
 #include <algorithm>
@@ -33,8 +34,8 @@ bool place_matches(const list_filter& filter, place p) {
 bool message_matches(const list_filter& filter, const message& m) {
   const time_point committed{milliseconds{m.committed}};
   return m.size >= filter.size_at_least && m.size <= filter.size_at_most &&
-         m.attempts >= filter.attempts_at_least && committed <= filter.committed_before &&
-         committed >= filter.committed_after &&
+         m.attempts >= filter.attempts_at_least && m.attempts <= filter.attempts_at_most &&
+         committed <= filter.committed_before && committed >= filter.committed_after &&
          (filter.priority < 0 || static_cast<int>(m.urgency) == filter.priority);
 }
 
@@ -54,6 +55,19 @@ struct resume_point {
     return std::uint64_t{1} << 63 | std::uint64_t{destination} << 35 | std::uint64_t{where} << 32 | message;
   }
 };
+
+/// Has the channel any message in a place that can match?
+bool channel_matches(const list_filter& filter, const channel_state& c) {
+  if (!filter.channel.empty() && !mta::matches_wildcards(c.limits.name, filter.channel)) return false;
+  return (c.ready > 0 && (place_matches(filter, place::urgent) || place_matches(filter, place::normal) ||
+                          place_matches(filter, place::nonurgent))) ||
+         (c.in_hand > 0 && place_matches(filter, place::in_hand)) ||
+         (c.deferred > 0 && place_matches(filter, place::deferred)) ||
+         (c.held > 0 && place_matches(filter, place::held));
+}
+
+/// Up to so many destinations of the channels that match are put in order; of more, all are gone through.
+constexpr std::size_t most_chosen = 10'000;
 
 template <class Map>
 std::size_t memory_of(const Map& m) {
@@ -122,34 +136,55 @@ bool controller::find(const message_id& id, listed& out) const {
   return true;
 }
 
+std::vector<listed> controller::impl::list_named(const list_filter& filter, std::size_t most,
+                                                 std::uint64_t& cursor) {
+  std::vector<listed> rows;
+  std::uint64_t at = std::exchange(cursor, 0);
+  for (std::uint32_t effort = list_effort; at < filter.ids.size(); ++at) {
+    if (rows.size() == most || effort-- == 0) {
+      cursor = at;
+      break;
+    }
+    const std::uint32_t i = find(filter.ids[at]);
+    if (i == none || !place_matches(filter, messages[i].where) || !message_matches(filter, messages[i]))
+      continue;
+    const destination& d = destinations[messages[i].destination];
+    if (!channel_matches(filter, channels[d.channel]) || !host_matches(filter.host, d.host)) continue;
+    rows.push_back(row(i));
+  }
+  return rows;
+}
+
 std::vector<listed> controller::list(const list_filter& filter, std::size_t most,
                                      std::uint64_t& cursor) const {
+  if (!filter.ids.empty()) return impl_->list_named(filter, most, cursor);
   const impl& s = *impl_;
   std::vector<listed> rows;
   auto at = resume_point::decode(std::exchange(cursor, 0));
 
-  std::optional<std::uint32_t> channel;
-  if (!filter.channel.empty()) {
-    const auto found = s.channel_index.find(filter.channel);
-    if (found == s.channel_index.end()) return rows;
-    channel = found->second;
-  }
-  // One host is looked up, in each channel; else all destinations are gone through.
+  std::vector<bool> wanted(s.channels.size());
+  for (std::size_t c = 0; c < s.channels.size(); ++c) wanted[c] = channel_matches(filter, s.channels[c]);
+  // A host is looked up, in each channel; the destinations of few channels are put in order; else all
+  // destinations are gone through.
   const bool one_host = !filter.host.empty() && filter.host.front() != '.';
   std::vector<std::uint32_t> chosen;
-  if (one_host) {
-    const auto look_up = [&](std::uint32_t c) {
+  bool few = true;
+  for (std::uint32_t c = 0; c < s.channels.size() && few; ++c) {
+    if (!wanted[c]) continue;
+    if (one_host) {
       const auto found = s.destination_index.find(destination_name{c, filter.host});
       if (found != s.destination_index.end()) chosen.push_back(*found);
-    };
-    if (channel)
-      look_up(*channel);
-    else
-      for (std::uint32_t c = 0; c < s.channels.size(); ++c) look_up(c);
-    std::ranges::sort(chosen);
+      continue;
+    }
+    for (std::uint32_t d = s.channels[c].destinations.head; d != none && few;
+         d = s.destinations[d].siblings.next) {
+      chosen.push_back(d);
+      few = chosen.size() < most_chosen;
+    }
   }
+  std::ranges::sort(chosen);
   const auto next_destination = [&](std::uint32_t from) {
-    if (!one_host) return s.destinations.next_live(from);
+    if (!few) return s.destinations.next_live(from);
     const auto next = std::ranges::lower_bound(chosen, from);
     return next == chosen.end() ? s.destinations.end() : *next;
   };
@@ -158,12 +193,13 @@ std::vector<listed> controller::list(const list_filter& filter, std::size_t most
   for (std::uint32_t d = next_destination(at.destination); d < s.destinations.end();
        d = next_destination(d + 1)) {
     if (d != at.destination) at = {d, 0, none};
-    if (effort-- == 0) {
+    if (effort == 0) {
       cursor = at.encode();
       return rows;
     }
+    --effort;
     const destination& dest = s.destinations[d];
-    if ((channel && dest.channel != *channel) || !host_matches(filter.host, dest.host)) continue;
+    if (!wanted[dest.channel] || !host_matches(filter.host, dest.host)) continue;
     for (; at.where < places; ++at.where, at.message = none) {
       if (!place_matches(filter, static_cast<place>(at.where))) continue;
       const bool still_there = at.message != none && s.messages.live(at.message) &&

@@ -313,11 +313,10 @@ void message_file::note_history(std::uint32_t slot, std::string_view json_object
   }
 }
 
-result<std::vector<std::string>> message_file::read_history(std::uint32_t slot, std::uint64_t most) {
-  std::vector<std::string> lines;
+result<std::string> message_file::read_history_text(std::uint64_t most) {
   auto opened = io_.open(history_path(), open_mode::read_write);
   if (!opened) {
-    if (opened.error().code == std::errc::no_such_file_or_directory) return lines;
+    if (opened.error().code == std::errc::no_such_file_or_directory) return std::string();
     return opened.error();
   }
   const auto size = (*opened)->size();
@@ -327,17 +326,42 @@ result<std::vector<std::string>> message_file::read_history(std::uint32_t slot, 
   if (!read) return read.error();
   text.resize(*read);
   if (*size > most) text.erase(0, text.find('\n') == std::string::npos ? text.size() : text.find('\n') + 1);
+  return text;
+}
+
+result<std::vector<std::string>> message_file::read_history(std::uint32_t slot, std::uint64_t most) {
+  std::vector<std::string> lines;
+  const auto text = read_history_text(most);
+  if (!text) return text.error();
   const std::string prefix =
       "{\"generation\":" + std::to_string(header_.generation) + ",\"slot\":" + std::to_string(slot);
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = std::min(text.find('\n', at), text.size());
-    const std::string_view line = std::string_view(text).substr(at, end - at);
+  for (std::size_t at = 0; at < text->size();) {
+    const auto end = std::min(text->find('\n', at), text->size());
+    const std::string_view line = std::string_view(*text).substr(at, end - at);
     if (line.starts_with(prefix) && line.size() > prefix.size() &&
         (line[prefix.size()] == ',' || line[prefix.size()] == '}'))
       lines.emplace_back(line);
     at = end + 1;
   }
   return lines;
+}
+
+result<> message_file::read_history_of_all(
+    std::uint64_t most, const std::function<void(std::uint32_t slot, const std::string&)>& visit) {
+  const auto text = read_history_text(most);
+  if (!text) return text.error();
+  const std::string prefix = "{\"generation\":" + std::to_string(header_.generation) + ",\"slot\":";
+  std::string line;
+  for (std::size_t at = 0; at < text->size();) {
+    const auto end = std::min(text->find('\n', at), text->size());
+    line.assign(*text, at, end - at);
+    at = end + 1;
+    std::uint32_t slot = 0;
+    if (!line.starts_with(prefix)) continue;
+    const auto number = std::from_chars(line.data() + prefix.size(), line.data() + line.size(), slot);
+    if (number.ec == std::errc()) visit(slot, line);
+  }
+  return {};
 }
 
 }  // namespace mta::queue

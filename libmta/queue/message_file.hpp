@@ -84,6 +84,10 @@ class message_file {
   /// `most` bytes of the file's history.
   result<std::vector<std::string>> read_history(std::uint32_t slot, std::uint64_t most = ~std::uint64_t{0});
 
+  /// The same for every slot of this generation, one after another, oldest first: one reading for all.
+  result<> read_history_of_all(std::uint64_t most,
+                               const std::function<void(std::uint32_t slot, const std::string&)>& visit);
+
   file& raw() noexcept { return *file_; }
 
  private:
@@ -102,6 +106,7 @@ class message_file {
   result<> settle(std::uint32_t slot, unsigned copy);
   result<std::uint64_t> checked_content_length(const entry&);
   std::string history_path() const;
+  result<std::string> read_history_text(std::uint64_t most);
 
   file_io& io_;
   std::string path_;

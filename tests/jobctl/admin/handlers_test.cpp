@@ -125,6 +125,60 @@ BOOST_AUTO_TEST_CASE(filters_select) {
   BOOST_TEST(ids("channel=maildir&age_min=6s").size() == 4u);
   BOOST_TEST(ids("channel=maildir&age_max=2s&host=a.example").size() >= 2u);
   BOOST_TEST(ids("channel=fax&state=held").empty());
+  BOOST_TEST(ids("attempts_max=2").size() == 16u);
+  BOOST_TEST(ids("channel=*a*").size() == 17u);
+  BOOST_TEST(ids("channel=?ms").size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(ids_select_and_other_filters_narrow_them_down) {
+  const auto file = server.add_messages("maildir", 10);
+  const auto held = server.add_messages("fax", 1, phase::held);
+  const auto id = [](jobctl::file_key f, std::uint32_t slot) {
+    return mta::queue::to_string(message_id{f.file, f.generation, slot});
+  };
+  const std::string three = "id=" + id(file, 3) + "," + id(held, 0) + "," + id(file, 7) + "," + id(file, 99);
+  BOOST_TEST(ids(three).size() == 3u);
+  BOOST_TEST(ids(three + "&limit=1").size() == 3u);
+  BOOST_TEST((ids(three + "&state=held") == std::vector{id(held, 0)}));
+  BOOST_TEST(ids(three + "&channel=maildir&size_min=1007").size() == 1u);
+  BOOST_TEST(detail(get("/v1/messages?id=nonsense", 400)).starts_with("id: "));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_in_the_files_selects) {
+  const auto first =
+      server.commit("maildir", "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?= from\r\n here\r\n\r\nhello\r\n",
+                    {"ann@a.example", "bob@b.example"});
+  const auto second = server.commit("fax", "X: y\r\n\r\nHELLO again\r\n", {"cay@a.example"});
+  server.announce("maildir", first);
+  server.announce("fax", second);
+  const std::vector only_first{mta::queue::to_string(first.id)},
+      only_second{mta::queue::to_string(second.id)};
+  BOOST_TEST(ids("sender=ME@here.example").size() == 2u);
+  BOOST_TEST(ids("sender=%3C%3E").empty());
+  BOOST_TEST(ids("recipient=@a.example").size() == 2u);
+  BOOST_TEST((ids("recipient=b*@*.example") == only_first));
+  BOOST_TEST((ids("subject=gr%C3%BC%C3%9Fe%20from%20here") == only_first));
+  BOOST_TEST((ids("content=hello%20AGAIN") == only_second));
+  BOOST_TEST(ids("content=hello&limit=1").size() == 2u);
+  BOOST_TEST(ids("content=hello&channel=sms").empty());
+  BOOST_TEST(ids("reason=any").empty());  // neither is held
+  const auto body = get("/v1/messages?content=again");
+  BOOST_TEST(body.at("looked_at").to_number<int>() == 2);
+  BOOST_TEST(detail(get("/v1/messages?subject=", 400)).starts_with("subject: "));
+}
+
+BOOST_AUTO_TEST_CASE(content_is_found_across_the_pieces_in_which_it_is_read) {
+  const std::string long_text(256 * 1024 - 5, 'x');
+  const auto made = server.commit("maildir", "\r\n" + long_text + "needle\r\n");
+  server.announce("maildir", made);
+  BOOST_TEST(ids("content=NEEDLE").size() == 1u);
+  BOOST_TEST(ids("content=xneedlex").empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_message_that_cannot_be_read_matches_no_text) {
+  server.add_messages("maildir", 3);  // there are no files
+  BOOST_TEST(ids("content=x").empty());
+  BOOST_TEST(get("/v1/messages?content=x").at("looked_at").to_number<int>() == 3);
 }
 
 // 100,000 messages, but for sanitizer builds.

@@ -23,6 +23,7 @@ class server_backend final : public admin::backend {
   std::vector<worker_info> workers() const override { return server_.workers(); }
   scan_progress progress() const override { return server_.progress(); }
   server_counters counters() const override { return server_.counters(); }
+  event_log& events() override { return server_.events(); }
   std::string program_of(channel_no c) const override { return server_.program_of(c); }
   void run_channel(channel_no c) override { server_.run_channel(c); }
   void stop_channel(channel_no c, bool stopped) override { server_.stop_channel(c, stopped); }

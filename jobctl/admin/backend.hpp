@@ -30,6 +30,7 @@ class backend {
   virtual std::vector<worker_info> workers() const = 0;
   virtual scan_progress progress() const = 0;
   virtual server_counters counters() const = 0;
+  virtual event_log& events() = 0;
   virtual std::string program_of(channel_no) const = 0;
 
   virtual void run_channel(channel_no) = 0;

@@ -130,15 +130,16 @@ mta::result<client::answer> client::fetch(const std::string& target,
   while (!parser.is_done()) {
     parser.get().body().data = piece.data();
     parser.get().body().size = piece.size();
-    // need_buffer: the piece is full, and there is more.
+    // As it comes: need_buffer only says that the piece is full.
     read = c.wait_for(target, [&](auto done) {
-      http::async_read(c.socket, c.buffer, parser,
-                       [done = std::move(done)](error_code e, std::size_t n) mutable {
-                         done(e == http::error::need_buffer ? error_code() : e, n);
-                       });
+      http::async_read_some(c.socket, c.buffer, parser,
+                            [done = std::move(done)](error_code e, std::size_t n) mutable {
+                              done(e == http::error::need_buffer ? error_code() : e, n);
+                            });
     });
     if (!read) return read.error();
     const std::string_view got(piece.data(), piece.size() - parser.get().body().size);
+    if (got.empty()) continue;
     if (status >= 300)
       error_body += got;
     else if (!sink(got))

@@ -1,5 +1,6 @@
 #include "jobctl/admin/handlers.hpp"
 
+#include "jobctl/admin/event_stream.hpp"
 #include "jobctl/admin/listing.hpp"
 #include "jobctl/admin/message_report.hpp"
 #include "jobctl/admin/search.hpp"
@@ -260,6 +261,21 @@ void set_stopped(exchange x, bool stopped) {
 void post_stop_channel(exchange x) { set_stopped(std::move(x), true); }
 void post_start_channel(exchange x) { set_stopped(std::move(x), false); }
 
+// Whoever does not follow gets everything at once.
+void get_events(exchange x) {
+  const auto request = parse_events_request(x.target, x.backend.state());
+  if (!request) return x.answer(error_of(request.error()));
+  auto stream = std::make_shared<event_stream>(x.backend, *request);
+  response r;
+  r.content_type = "application/x-ndjson";
+  if (request->follow)
+    r.events = std::move(stream);
+  else
+    while (stream->next(r.body) == event_stream::state::more) {
+    }
+  x.answer(std::move(r));
+}
+
 json::value nothing_or(std::uint64_t number) { return number ? json::value(number) : json::value(); }
 
 void get_jobs(exchange x) {
@@ -409,6 +425,7 @@ const route routes[] = {
     {method::post, 4, "channels", "stop", post_stop_channel, {}},
     {method::post, 4, "channels", "start", post_start_channel, {}},
     {method::get, 2, "jobs", "", get_jobs, {}},
+    {method::get, 2, "events", "", get_events, {}, true},
     {method::get, 2, "status", "", get_status, {}},
     {method::post, 2, "reload", "", post_reload, {}},
     {method::post, 2, "stop", "", post_stop, {"now", "leave_programs"}},

@@ -32,12 +32,15 @@ class body_source {
   virtual mta::result<std::size_t> read(std::uint64_t offset, std::span<std::byte> buffer) = 0;
 };
 
+class event_stream;
+
 struct response {
   unsigned status = 200;
   std::string content_type = "application/json";
   std::string body;
-  std::string allow;                    ///< for status 405
-  std::shared_ptr<body_source> stream;  ///< if set, instead of `body`
+  std::string allow;                     ///< for status 405
+  std::shared_ptr<body_source> stream;   ///< if set, instead of `body`
+  std::shared_ptr<event_stream> events;  ///< likewise: lines as they come, until the client leaves
 };
 
 using answer = std::function<void(response)>;

@@ -1,5 +1,6 @@
 #include "jobctl/admin/http_server.hpp"
 
+#include "jobctl/admin/event_stream.hpp"
 #include "jobctl/admin/handlers.hpp"
 #include "jobctl/version.hpp"
 
@@ -9,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
 
 #include <array>
 #include <optional>
@@ -32,6 +34,9 @@ constexpr std::size_t most_connections = 64;
 constexpr std::uint32_t most_header_bytes = 16 * 1024;
 constexpr std::uint64_t most_body_bytes = 64 * 1024;  // no request needs one
 constexpr std::size_t piece_size = 256 * 1024;
+constexpr std::size_t most_followers = 8;
+// Followers get up to 512 events, 0.1 ms of work, so often while much is happening.
+constexpr std::chrono::milliseconds between_events{5};
 
 }  // namespace
 
@@ -52,6 +57,7 @@ struct http_server::impl : std::enable_shared_from_this<http_server::impl> {
   std::string path;
   bool closed = false;
   std::unordered_set<connection*> connections;
+  std::size_t followers = 0;
 };
 
 // One client: reads a request, has it answered, writes the answer, and again. Kept alive by its pending
@@ -59,10 +65,13 @@ struct http_server::impl : std::enable_shared_from_this<http_server::impl> {
 class http_server::impl::connection : public std::enable_shared_from_this<connection> {
  public:
   connection(std::shared_ptr<impl> owner, stream_protocol::socket socket)
-      : owner_(std::move(owner)), socket_(std::move(socket)), timer_(owner_->io) {
+      : owner_(std::move(owner)), socket_(std::move(socket)), timer_(owner_->io), pace_(owner_->io) {
     owner_->connections.insert(this);
   }
-  ~connection() { owner_->connections.erase(this); }
+  ~connection() {
+    owner_->connections.erase(this);
+    if (events_) --owner_->followers;
+  }
 
   void read() {
     if (owner_->closed) return;
@@ -84,6 +93,7 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
   void close_when_idle() {
     keep_alive_ = false;
     if (!answering_) drop();
+    if (events_) send_last_events();
   }
 
  private:
@@ -93,6 +103,7 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     error_code ignored;
     socket_.close(ignored);
     timer_.cancel();
+    pace_.cancel();
   }
 
   void start_timer() {
@@ -129,6 +140,7 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     if (!socket_.is_open()) return;
     start_timer();
     if (r.stream) return send_stream(std::move(r));
+    if (r.events) return send_events(std::move(r));
     text_ = {};
     text_.result(r.status);
     set_fields(text_, r);
@@ -153,6 +165,79 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     error_code ignored;
     socket_.shutdown(stream_protocol::socket::shutdown_send, ignored);
     drop();
+  }
+
+  // --- events, as they happen: one piece at a time is on its way, so a slow client costs no more memory ---
+
+  void send_events(admin::response r) {
+    if (owner_->followers >= most_followers)
+      return send(admin::handlers::error_response(503, "busy", "8 clients follow the events already"));
+    ++owner_->followers;
+    events_ = std::move(r.events);
+    header_.emplace();
+    header_->result(r.status);
+    set_fields(*header_, r);
+    header_->chunked(true);
+    serializer_.emplace(*header_);
+    // It has nothing more to say: whatever comes, its end above all, ends this.
+    socket_.async_wait(stream_protocol::socket::wait_read, [self = shared_from_this()](error_code e) {
+      if (!e) self->drop();
+    });
+    http::async_write_header(socket_, *serializer_, [self = shared_from_this()](error_code e, std::size_t) {
+      if (e) return self->drop();
+      self->next_events();
+    });
+  }
+
+  void next_events() {
+    if (!socket_.is_open()) return;
+    waiting_ = false;
+    text_.body().clear();
+    const auto state = events_->next(text_.body());
+    if (text_.body().empty()) return after_events(state);
+    start_timer();
+    asio::async_write(socket_, http::make_chunk(asio::buffer(text_.body())),
+                      [self = shared_from_this(), state](error_code e, std::size_t) {
+                        if (e) return self->drop();
+                        self->timer_.cancel();
+                        self->after_events(state);
+                      });
+  }
+
+  void after_events(event_stream::state state) {
+    if (state == event_stream::state::ended || owner_->closed) return end_events();
+    if (state == event_stream::state::more) {
+      if (events_->busy()) return next_events_soon();
+      return asio::post(owner_->io, [self = shared_from_this()] { self->next_events(); });
+    }
+    timer_.cancel();
+    waiting_ = true;
+    // Not kept alive by the log, but by its reading.
+    events_->wait([self = weak_from_this()] {
+      if (auto alive = self.lock()) alive->next_events_soon();
+    });
+  }
+
+  // More may come with it.
+  void next_events_soon() {
+    if (!socket_.is_open() || ending_) return;
+    pace_.expires_after(between_events);
+    pace_.async_wait([self = shared_from_this()](error_code cancelled) {
+      if (!cancelled) self->next_events();
+    });
+  }
+
+  // The server stops: what is there still goes out.
+  void send_last_events() {
+    if (std::exchange(ending_, true) || !waiting_) return;
+    pace_.cancel();
+    next_events();
+  }
+
+  void end_events() {
+    start_timer();
+    asio::async_write(socket_, http::make_chunk_last(),
+                      [self = shared_from_this()](error_code, std::size_t) { self->drop(); });
   }
 
   // --- bodies in pieces: the first piece is read before the header goes out, so that an error can still be
@@ -217,6 +302,7 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
   std::shared_ptr<impl> owner_;
   stream_protocol::socket socket_;
   asio::steady_timer timer_;
+  asio::steady_timer pace_;  // between pieces of events
   beast::flat_buffer buffer_{most_header_bytes + most_body_bytes};
   std::optional<http::request_parser<http::string_body>> parser_;
   http::response<http::string_body> text_;
@@ -224,6 +310,9 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
   std::optional<http::response_serializer<http::empty_body>> serializer_;
   bool keep_alive_ = true;
   bool answering_ = false;
+  std::shared_ptr<event_stream> events_;  // it follows them
+  bool waiting_ = false;                  // …and nothing is on its way
+  bool ending_ = false;
 };
 
 void http_server::impl::accept() {

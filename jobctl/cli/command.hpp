@@ -101,6 +101,6 @@ std::string unknown_command(std::string_view name);
 boost::program_options::options_description options_of(const command&);
 
 extern const command serve_command, submit_command, summary_command, ls_command, show_command, run_command,
-    stop_command, start_command, reload_command, check_command, help_command, version_command;
+    stop_command, start_command, reload_command, check_command, help_command, version_command, log_command;
 
 }  // namespace jobctl::cli

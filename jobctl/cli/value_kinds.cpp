@@ -1,5 +1,7 @@
 #include "jobctl/cli/value_kinds.hpp"
 
+#include "jobctl/server/event_log.hpp"
+
 #include <algorithm>
 
 namespace jobctl::cli {
@@ -21,6 +23,7 @@ constexpr value_kind kinds[] = {
     {"DIR", directory},
     {"STATE", words, states},
     {"PRIORITY", words, priorities},
+    {"EVENT", words, event_names},
     {"WHEN", words, notify_conditions},
     {"WHAT", words, returned_parts},
     {"ADDRESS"},

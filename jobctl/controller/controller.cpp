@@ -85,6 +85,17 @@ time_point controller::next_deadline() const {
   return next == std::numeric_limits<moment>::max() ? time_point::max() : s.to_wall(next);
 }
 
+void controller::observe(bool on) {
+  impl_->observed = on;
+  if (!on) impl_->transitions.clear();
+}
+
+void controller::take_transitions(std::vector<transition>& to) {
+  auto& from = impl_->transitions;
+  to.insert(to.end(), from.begin(), from.end());
+  from.clear();
+}
+
 action_list controller::take_actions() { return std::exchange(impl_->actions, {}); }
 
 // --- configuration

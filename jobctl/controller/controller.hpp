@@ -11,6 +11,7 @@
 // Costs: at most 100 bytes per message in all; O(1) or O(log n) per event.
 #pragma once
 
+#include "jobctl/controller/transition.hpp"
 #include "queue/message_id.hpp"
 #include "queue/state.hpp"
 
@@ -158,6 +159,13 @@ using action_list = std::vector<
     std::variant<action::lease, action::launch, action::stop_worker, action::recycle, action::compact,
                  action::write_state, action::notice, action::set_aside, action::report>>;
 
+/// How the controller came to know of messages: for those who watch.
+enum class sighting : std::uint8_t {
+  announced,  ///< an enqueuer said so
+  found,      ///< a comparison of directories and index found them
+  at_start,   ///< they were there when the index was made
+};
+
 /// What became of an action::notice.
 enum class notice_outcome : std::uint8_t {
   done,      ///< told, or there was nobody to tell; the file says so
@@ -230,7 +238,7 @@ class controller {
   /// Messages of one file; those already known (leased ones included) are left as they are. `capacity` of the
   /// file in slots; `complete`: no writer will add more to this generation (full).
   void messages_found(time_point now, channel_no, file_key, std::uint32_t capacity, bool complete,
-                      std::span<const new_message>);
+                      std::span<const new_message>, sighting = sighting::at_start);
   /// The file is no longer there (or has another generation): its messages are forgotten, with a report for
   /// live ones.
   void file_gone(time_point now, file_key);
@@ -281,6 +289,10 @@ class controller {
   time_point next_deadline() const;
   /// What has to be done since the last call, in order.
   action_list take_actions();
+  /// From now on (or no longer) every transition of a message is recorded, until it is taken.
+  void observe(bool);
+  /// Appends what was recorded since the last call, in order.
+  void take_transitions(std::vector<transition>&);
 
   channel_figures figures(channel_no) const;
   std::vector<channel_no> channels() const;

@@ -147,7 +147,7 @@ void controller::impl::one_move_less(std::uint32_t i) {
 }
 
 void controller::messages_found(time_point wall, channel_no channel, file_key key, std::uint32_t capacity,
-                                bool complete, std::span<const new_message> found) {
+                                bool complete, std::span<const new_message> found, sighting how) {
   impl& s = *impl_;
   s.begin(wall);
   const auto c = static_cast<std::uint32_t>(channel);
@@ -166,6 +166,7 @@ void controller::messages_found(time_point wall, channel_no channel, file_key ke
     if (m.slot < f.capacity) end = std::max(end, m.slot + 1);
   }
   s.make_slots(f, end);
+  const bool observed = std::exchange(s.observed, s.observed && how != sighting::at_start);
   for (const new_message& n : found) {
     if (n.slot >= f.slots.size()) {
       ++impossible;
@@ -193,6 +194,8 @@ void controller::messages_found(time_point wall, channel_no channel, file_key ke
     ++f.used;
     ++s.destinations[m.destination].count;
     s.channels[c].bytes += m.size;
+    s.note(how == sighting::announced ? transition_kind::queued : transition_kind::found, i);
+    s.arriving = i;
     const std::uint32_t holder =
         s.claims.empty() ? none : s.take_claim({key.file, key.generation, n.slot}, c);
     if (holder != none) {
@@ -205,6 +208,8 @@ void controller::messages_found(time_point wall, channel_no channel, file_key ke
     }
     s.expect_notice(i);
   }
+  s.arriving = none;
+  s.observed = observed;
   if (impossible > 0)
     s.report(action::severity::warning, "message file " + to_string(key.file) + " is announced with " +
                                             std::to_string(impossible) + " messages beyond its capacity of " +
@@ -225,7 +230,10 @@ void controller::file_gone(time_point wall, file_key key) {
   const std::uint32_t lost = f.live;
   const std::uint32_t channel = f.channel;
   for (std::size_t slot = 0; slot < f.slots.size(); ++slot)
-    if (f.slots[slot] != none && f.slots[slot] != queue_file::slot_finished) s.forget(f.slots[slot]);
+    if (f.slots[slot] != none && f.slots[slot] != queue_file::slot_finished) {
+      s.note(transition_kind::gone, f.slots[slot]);
+      s.forget(f.slots[slot]);
+    }
   if (lost > 0)
     s.report(action::severity::problem, "channel " + s.channels[channel].limits.name + ": message file " +
                                             to_string(key.file) + " is gone, and with it " +
@@ -260,6 +268,7 @@ void controller::moved(time_point wall, message_id from, message_id to) {
     ++f.used;
     m.file = new_file;
     m.slot = to.slot;
+    s.note(transition_kind::moved, i);
     s.resume(i);
     s.expect_notice(i);
     s.review(new_file);

@@ -80,6 +80,9 @@ struct controller::impl {
   moment skew = 0;                     ///< controller time less wall clock
   std::vector<std::uint32_t> touched;  ///< channels that the event has to do with
   action_list actions;
+  bool observed = false;
+  std::vector<transition> transitions;
+  std::uint32_t arriving = none;  ///< a message whose arrival was noted: that it is ready needs no saying
   std::uint32_t notices_under_way = 0;
   moment started = 0;
   /// Of messages that were not to be delivered at once: from when on their age counts, ms since 1970.
@@ -108,6 +111,12 @@ struct controller::impl {
     actions.emplace_back(action::report{s, std::move(text)});
   }
   std::uint32_t channel_named(std::string_view name);
+  /// For those who watch.
+  void note(transition_kind kind, std::uint32_t message, std::int64_t value = 0) {
+    if (!observed) return;
+    const jobctl::message& m = messages[message];
+    transitions.push_back({id_of(m), value, channel_no{channel_number(m)}, m.attempts, kind});
+  }
 
   // --- places.cpp: where each message is. A message is in exactly one place; these keep lists, rings,
   // timers, hands and counts in step.

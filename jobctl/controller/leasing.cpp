@@ -221,9 +221,13 @@ void controller::impl::take_result(std::uint32_t w, std::uint32_t i, const messa
   channel_state& c = channels[workers[w].channel];
   const std::uint32_t claimant = claims.empty() ? none : take_claim(r.id, workers[w].channel);
   switch (r.outcome) {
-    case outcome::finished: ++c.finished; return forget(i);
-    case outcome::gone: return forget(i);
+    case outcome::finished:
+      ++c.finished;
+      note(transition_kind::finished, i);
+      return forget(i);
+    case outcome::gone: note(transition_kind::gone, i); return forget(i);
     case outcome::bad:
+      note(transition_kind::bad, i);
       actions.emplace_back(action::set_aside{channel_no{workers[w].channel}, r.id});
       return forget(i);
     default: break;

@@ -125,9 +125,13 @@ void controller::noticed(time_point wall, message_id id, notice_outcome what, st
     case notice_outcome::finished:
       ++c.expired;
       ++c.finished;
+      s.note(transition_kind::returned, i);
       s.forget(i);
       return s.settle();
-    case notice_outcome::gone: s.forget(i); return s.settle();
+    case notice_outcome::gone:
+      s.note(transition_kind::gone, i);
+      s.forget(i);
+      return s.settle();
     case notice_outcome::held:
       s.end_notice(i);
       s.leave(i);
@@ -135,6 +139,7 @@ void controller::noticed(time_point wall, message_id id, notice_outcome what, st
       break;
     case notice_outcome::done:
       ++c.warned;
+      s.note(transition_kind::warned, i);
       m.notices = std::min<std::uint32_t>(step, 7);
       s.end_notice(i);
       break;

@@ -14,6 +14,7 @@ void controller::impl::order(std::uint32_t i, bool hold) {
     return;
   }
   if (hold == (m.where == place::held)) return;
+  if (!hold) note(transition_kind::released, i);
   leave(i);
   if (hold) {
     enter_held(i);

@@ -87,6 +87,7 @@ void controller::impl::enter_ready(std::uint32_t i, bool in_front) {
   else
     d.at[p].push_back(line(), i);
   if (c.ready++ == 0) c.progress_at = now;
+  if (i != arriving) note(transition_kind::ready, i);
   if (files[m.file].busy++ == 0) review(m.file);
 }
 
@@ -96,7 +97,10 @@ void controller::impl::enter_deferred(std::uint32_t i, moment due) {
   m.where = place::deferred;
   m.due = due;
   d.at[static_cast<unsigned>(place::deferred)].push_back(line(), i);
-  if (!m.with_server()) message_timers.add(messages, i, due);
+  if (!m.with_server()) {
+    message_timers.add(messages, i, due);
+    note(transition_kind::deferred, i, observed ? to_wall(due).time_since_epoch().count() : 0);
+  }
   ++channels[d.channel].deferred;
 }
 
@@ -106,6 +110,7 @@ void controller::impl::enter_held(std::uint32_t i) {
   m.where = place::held;
   d.at[static_cast<unsigned>(place::held)].push_back(line(), i);
   ++channels[d.channel].held;
+  note(transition_kind::held, i);
 }
 
 void controller::impl::enter_hand(std::uint32_t i, std::uint32_t w) {
@@ -118,6 +123,7 @@ void controller::impl::enter_hand(std::uint32_t i, std::uint32_t w) {
   hand.push_back(i);
   d.at[static_cast<unsigned>(place::in_hand)].push_back(line(), i);
   ++channels[d.channel].in_hand;
+  note(transition_kind::leased, i, static_cast<std::int64_t>(workers[w].number));
   if (files[m.file].busy++ == 0) review(m.file);
 }
 

@@ -265,7 +265,8 @@ struct queue_watch::impl : std::enable_shared_from_this<queue_watch::impl> {
     around.progress.messages_found += r.messages.size();
     // Empty ones, too: the controller wants to know of a finished file.
     around.controller.messages_found(server::now(), file.channel, r.key, r.capacity, entry.complete,
-                                     r.messages);
+                                     r.messages,
+                                     around.progress.complete ? sighting::found : sighting::at_start);
     look_at_damage(file, r, entry);
   }
 

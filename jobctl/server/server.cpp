@@ -29,6 +29,7 @@
 #include <set>
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <unordered_map>
 
 namespace jobctl {
@@ -108,7 +109,8 @@ struct server::impl {
             [this](pid_t pid, channel_no c) { processes.adopt_output(pid, core.channel_name(c)); },
             [this](channel_no c, file_key k, bool look) { watch.named(c, k, look); },
             [this](channel_no c, file_key k) { upkeep_.changed(c, k); }, [this] { after_events(); },
-            [this](const worker_info& w, bool survivor) { overdue(w, survivor); }}),
+            [this](const worker_info& w, bool survivor) { overdue(w, survivor); },
+            [this](event_kind kind, channel_no c, std::string text) { happened(kind, c, std::move(text)); }}),
         door(io, [this](listener::socket s2, const mta::wire::peer& who) {
           clients.accepted(std::move(s2), who);
         }) {
@@ -119,6 +121,19 @@ struct server::impl {
 
   // --- events and actions
   // ----------------------------------------------------------------------------------------------
+
+  // For those who watch: what the controller has recorded until now goes before it.
+  void happened(event_kind kind, channel_no channel, std::string text) {
+    take_transitions();
+    events.append(now(), kind, channel, std::move(text));
+  }
+
+  void take_transitions() {
+    core.take_transitions(transitions);
+    if (transitions.empty()) return;
+    events.append(now(), transitions);
+    transitions.clear();
+  }
 
   // Carries out what the controller wants after one or several events, then sends what has come together for
   // each program in one go. What is done here makes events itself (a launch that fails, a connection that
@@ -137,6 +152,7 @@ struct server::impl {
       clients.flush();
     } while (more_events);
     in_events = false;
+    take_transitions();
     arm_clock();
     if (stage_ == stage::stopping || stage_ == stage::hurried) finish_if_all_left();
   }
@@ -156,7 +172,11 @@ struct server::impl {
                    [&](const action::write_state& a) { upkeep_.carry_out(a); },
                    [&](const action::notice& a) { notices_.carry_out(a); },
                    [&](const action::set_aside& a) { upkeep_.carry_out(a); },
-                   [&](const action::report& a) { write_log(level_of(a.severity), a.text); },
+                   [&](const action::report& a) {
+                     write_log(level_of(a.severity), a.text);
+                     if (a.severity != action::severity::info)
+                       happened(event_kind::report, event_log::no_channel, a.text);
+                   },
                },
                any);
   }
@@ -215,6 +235,7 @@ struct server::impl {
       }
     }
     log(log_level::info, "channel {}: {} by an operator", name, stop ? "stopped" : "started");
+    happened(stop ? event_kind::channel_stopped : event_kind::channel_started, channel, "by an operator");
     core.stop_channel(now(), channel, stop);
     after_events();
   }
@@ -246,11 +267,13 @@ struct server::impl {
       const auto why = pid.error().message();
       ++counters.launch_failures;
       remember_end({a.job, a.channel, 0, at, at, false, "cannot be started: " + why});
+      happened(event_kind::launch_failed, a.channel, why);
       core.launch_failed(at, a.job, why);
       return;
     }
     ++counters.launches;
     log(log_level::info, "channel {}: program started (process {})", name, *pid);
+    happened(event_kind::launched, a.channel, fmt::format("process {}", *pid));
     job_info job;
     job.job = a.job;
     job.channel = a.channel;
@@ -269,6 +292,7 @@ struct server::impl {
     const auto words = describe_status(wait_status);
     if (!clean) ++counters.unclean_exits;
     log(log_level::info, "channel {}: program (process {}) {}", core.channel_name(job.channel), pid, words);
+    happened(event_kind::exited, job.channel, fmt::format("process {} {}", pid, words));
     remember_end({job.job, job.channel, pid, job.started, now(), clean, words});
     core.job_exited(now(), job.job, clean, words);
     after_events();
@@ -304,6 +328,7 @@ struct server::impl {
       stage_ = stage::stopping;
       log(log_level::info, "stopping: {}; programs get up to {} s to finish", why,
           settings.controller.stop_timeout.count());
+      happened(event_kind::stopping, event_log::no_channel, std::string(why));
       options.notify("STOPPING=1\nSTATUS=waiting for programs to finish");
       clients.refuse_all();
       core.shut_down(now());
@@ -406,6 +431,7 @@ struct server::impl {
     notices_.settings_changed();
     watch.set_interval(settings.queue.sync_interval);
     for (const auto& line : report.lines) log(log_level::info, "reload: {}", line);
+    happened(event_kind::reloaded, event_log::no_channel, fmt::format("{}", fmt::join(report.lines, "; ")));
     after_events();
     return report;
   }
@@ -438,6 +464,8 @@ struct server::impl {
   mta::queue::store store;
   scan_progress progress;
   server_counters counters;
+  event_log events;
+  std::vector<transition> transitions;  // reused from turn to turn
 
   stage stage_ = stage::running;
   bool in_events = false, more_events = false;
@@ -479,7 +507,9 @@ mta::result<> server::open() {
   if (!stopped) return stopped.error();
   i.stopped_channels = std::move(*stopped);
   i.progress.started = now();
+  i.core.observe(true);
   i.core.configure(i.progress.started, limits_of(i.settings, i.stopped_channels));
+  i.happened(event_kind::started, event_log::no_channel, fmt::format("process {}", ::getpid()));
   if (auto listening = i.door.listen(i.settings.program_socket()); !listening) return listening.error();
   i.watch.start(i.settings.queue.sync_interval);
   asio::post(i.io, [&i] { i.after_events(); });
@@ -521,6 +551,7 @@ std::vector<worker_info> server::workers() const {
 
 scan_progress server::progress() const { return impl_->progress; }
 server_counters server::counters() const { return impl_->counters; }
+event_log& server::events() { return impl_->events; }
 
 std::string server::program_of(channel_no channel) const {
   const auto* configured = impl_->settings.find_channel(impl_->core.channel_name(channel));

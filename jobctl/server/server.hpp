@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "config/settings.hpp"
 #include "jobctl/controller/controller.hpp"
+#include "jobctl/server/event_log.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -146,6 +147,8 @@ class server {
   std::vector<worker_info> workers() const;
   scan_progress progress() const;
   server_counters counters() const;
+  /// What happened lately. Changed by the server only.
+  event_log& events();
   /// The path of the program that serves a channel, with its arguments; empty: none is configured.
   std::string program_of(channel_no) const;
   /// The number of a channel that is configured or has a queue directory. False: neither.

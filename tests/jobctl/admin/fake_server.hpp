@@ -134,6 +134,7 @@ class fake_server final : public jobctl::admin::backend {
     return p;
   }
   jobctl::server_counters counters() const override { return {}; }
+  jobctl::event_log& events() override { return events_; }
   std::string program_of(jobctl::channel_no) const override { return "/libexec/maildir"; }
   void run_channel(jobctl::channel_no c) override {
     controller_.run_channel(noon, c);
@@ -163,6 +164,7 @@ class fake_server final : public jobctl::admin::backend {
   mta::config::settings settings_;
   queue::store store_;
   jobctl::controller controller_;
+  jobctl::event_log events_{1000};
   std::uint64_t files_ = 0;
 };
 

@@ -25,6 +25,9 @@ class server_backend final : public admin::backend {
   server_counters counters() const override { return server_.counters(); }
   event_log& events() override { return server_.events(); }
   std::string program_of(channel_no c) const override { return server_.program_of(c); }
+  void order(message_order o, std::vector<message_id> ids, std::function<void(order_outcome)> done) override {
+    server_.order(std::move(o), std::move(ids), std::move(done));
+  }
   void run_channel(channel_no c) override { server_.run_channel(c); }
   void stop_channel(channel_no c, bool stopped) override { server_.stop_channel(c, stopped); }
   reload_report reload() override { return server_.reload(); }

@@ -34,6 +34,7 @@ class backend {
   virtual std::string program_of(channel_no) const = 0;
 
   virtual void run_channel(channel_no) = 0;
+  virtual void order(message_order, std::vector<message_id>, std::function<void(order_outcome)> done) = 0;
   virtual void stop_channel(channel_no, bool stopped) = 0;
   virtual reload_report reload() = 0;
   virtual void stop(std::string_view why) = 0;

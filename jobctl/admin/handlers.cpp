@@ -3,6 +3,7 @@
 #include "jobctl/admin/event_stream.hpp"
 #include "jobctl/admin/listing.hpp"
 #include "jobctl/admin/message_report.hpp"
+#include "jobctl/admin/order_request.hpp"
 #include "jobctl/admin/search.hpp"
 #include "jobctl/admin/target.hpp"
 #include "jobctl/version.hpp"
@@ -24,17 +25,7 @@ response json_response(const json::value& body) {
   return r;
 }
 
-response error_of(const mta::error& e) {
-  using mta::errc;
-  const std::string& text = e.context;
-  if (e.code == errc::syntax || e.code == errc::out_of_range)
-    return handlers::error_response(400, "bad_request", text);
-  if (e.code == errc::not_configured) return handlers::error_response(404, "not_found", text);
-  if (e.code == errc::gone || e.code == std::errc::no_such_file_or_directory)
-    return handlers::error_response(404, "not_found", text + ": finished, removed, or never there");
-  if (e.code == errc::damaged) return handlers::error_response(500, "damaged", e.message());
-  return handlers::error_response(500, "io_error", e.message());
-}
+response error_of(const mta::error& e) { return handlers::error_response(e); }
 
 // One request being answered.
 struct exchange {
@@ -436,7 +427,31 @@ bool matches(const route& r, const std::vector<std::string>& path) {
          (path.size() < 4 || path[3] == r.last);
 }
 
+std::optional<verb> order_named(const std::vector<std::string>& path) {
+  if (path.size() != 3 || path[0] != "v1" || path[1] != "messages") return {};
+  return find_verb(path[2]);
+}
+
+response wrong_method(const request& q, const char* right) {
+  response refused =
+      handlers::error_response(405, "method_not_allowed", fmt::format("{} takes {}", q.target, right));
+  refused.allow = right;
+  return refused;
+}
+
 }  // namespace
+
+response handlers::error_response(const mta::error& e) {
+  using mta::errc;
+  const std::string& text = e.context;
+  if (e.code == errc::syntax || e.code == errc::out_of_range)
+    return handlers::error_response(400, "bad_request", text);
+  if (e.code == errc::not_configured) return handlers::error_response(404, "not_found", text);
+  if (e.code == errc::gone || e.code == std::errc::no_such_file_or_directory)
+    return handlers::error_response(404, "not_found", text + ": finished, removed, or never there");
+  if (e.code == errc::damaged) return handlers::error_response(500, "damaged", e.message());
+  return handlers::error_response(500, "io_error", e.message());
+}
 
 response handlers::error_response(unsigned status, std::string_view code, std::string_view detail) {
   response r = json_response(json::object{{"error", code}, {"detail", detail}});
@@ -447,15 +462,15 @@ response handlers::error_response(unsigned status, std::string_view code, std::s
 void handlers::handle(const request& q, answer reply) {
   auto target = parse_target(q.target);
   if (!target) return reply(error_of(target.error()));
+  // The names of orders stand where ids do.
+  if (const auto order = order_named(target->path)) {
+    if (q.method != method::post) return reply(wrong_method(q, "POST"));
+    if (auto none = only(*target, {}); !none) return reply(error_of(none.error()));
+    return post_order(backend_, *order, q, std::move(reply));
+  }
   for (const route& r : routes) {
     if (!matches(r, target->path)) continue;
-    if (r.allowed != q.method) {
-      response refused =
-          error_response(405, "method_not_allowed",
-                         fmt::format("{} takes {}", q.target, r.allowed == method::get ? "GET" : "POST"));
-      refused.allow = r.allowed == method::get ? "GET" : "POST";
-      return reply(std::move(refused));
-    }
+    if (r.allowed != q.method) return reply(wrong_method(q, r.allowed == method::get ? "GET" : "POST"));
     if (!r.own_parameters)
       if (auto known = only(*target, r.parameters); !known) return reply(error_of(known.error()));
     return r.handle({backend_, std::move(*target), std::move(reply)});

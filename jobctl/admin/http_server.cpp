@@ -14,6 +14,7 @@
 
 #include <array>
 #include <optional>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <unordered_set>
@@ -32,11 +33,20 @@ using boost::system::error_code;
 constexpr std::chrono::seconds patience{30};
 constexpr std::size_t most_connections = 64;
 constexpr std::uint32_t most_header_bytes = 16 * 1024;
-constexpr std::uint64_t most_body_bytes = 64 * 1024;  // no request needs one
+constexpr std::uint64_t most_body_bytes = 64 * 1024;     // no request needs one, but
+constexpr std::uint64_t most_order_bytes = 1024 * 1024;  // orders on messages, with their ids
 constexpr std::size_t piece_size = 256 * 1024;
 constexpr std::size_t most_followers = 8;
 // Followers get up to 512 events, 0.1 ms of work, so often while much is happening.
 constexpr std::chrono::milliseconds between_events{5};
+
+/// Who is at the other end; -1: not known.
+std::int64_t user_of(stream_protocol::socket& s) {
+  ucred who{};
+  socklen_t size = sizeof who;
+  return ::getsockopt(s.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? std::int64_t{who.uid}
+                                                                                    : -1;
+}
 
 }  // namespace
 
@@ -65,7 +75,11 @@ struct http_server::impl : std::enable_shared_from_this<http_server::impl> {
 class http_server::impl::connection : public std::enable_shared_from_this<connection> {
  public:
   connection(std::shared_ptr<impl> owner, stream_protocol::socket socket)
-      : owner_(std::move(owner)), socket_(std::move(socket)), timer_(owner_->io), pace_(owner_->io) {
+      : owner_(std::move(owner)),
+        socket_(std::move(socket)),
+        timer_(owner_->io),
+        pace_(owner_->io),
+        user_(user_of(socket_)) {
     owner_->connections.insert(this);
   }
   ~connection() {
@@ -77,11 +91,11 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     if (owner_->closed) return;
     parser_.emplace();
     parser_->header_limit(most_header_bytes);
-    parser_->body_limit(most_body_bytes);
+    parser_->body_limit(most_order_bytes);
     answering_ = false;
     start_timer();
-    http::async_read(socket_, buffer_, *parser_,
-                     [self = shared_from_this()](error_code e, std::size_t) { self->on_read(e); });
+    http::async_read_header(socket_, buffer_, *parser_,
+                            [self = shared_from_this()](error_code e, std::size_t) { self->on_header(e); });
   }
 
   void refuse(unsigned status, std::string_view code, std::string_view detail) {
@@ -114,13 +128,24 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     });
   }
 
+  void on_header(error_code e) {
+    if (e) return on_read(e);
+    if (!parser_->get().target().starts_with("/v1/messages/")) {
+      if (parser_->content_length() > most_body_bytes) return on_read(http::error::body_limit);
+      parser_->body_limit(most_body_bytes);
+    }
+    http::async_read(socket_, buffer_, *parser_,
+                     [self = shared_from_this()](error_code failed, std::size_t) { self->on_read(failed); });
+  }
+
   void on_read(error_code e) {
     if (e == http::error::end_of_stream || e == asio::error::operation_aborted || e == asio::error::eof)
       return drop();
     answering_ = true;
     if (e == http::error::header_limit)
       return refuse(431, "too_large", "the request's header is over 16 KiB");
-    if (e == http::error::body_limit) return refuse(413, "too_large", "the request's body is over 64 KiB");
+    if (e == http::error::body_limit)
+      return refuse(413, "too_large", "the request's body is over 64 KiB (an order's: over 1 MiB)");
     if (e && e.category() == http::make_error_code(http::error::bad_method).category())
       return refuse(400, "bad_request", "not a request of HTTP/1.1: " + e.message());
     if (e) return drop();
@@ -132,6 +157,8 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
                : message.method() == http::verb::post ? admin::method::post
                                                       : admin::method::other;
     q.target = std::string(message.target());
+    q.body = std::move(parser_->get().body());
+    q.user = user_;
     timer_.cancel();  // the time that the answer takes is ours, not the client's
     owner_->handlers.handle(q, [self = shared_from_this()](admin::response r) { self->send(std::move(r)); });
   }
@@ -303,11 +330,12 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
   stream_protocol::socket socket_;
   asio::steady_timer timer_;
   asio::steady_timer pace_;  // between pieces of events
-  beast::flat_buffer buffer_{most_header_bytes + most_body_bytes};
+  beast::flat_buffer buffer_{most_header_bytes + most_order_bytes};
   std::optional<http::request_parser<http::string_body>> parser_;
   http::response<http::string_body> text_;
   std::optional<header_response> header_;
   std::optional<http::response_serializer<http::empty_body>> serializer_;
+  const std::int64_t user_;
   bool keep_alive_ = true;
   bool answering_ = false;
   std::shared_ptr<event_stream> events_;  // it follows them

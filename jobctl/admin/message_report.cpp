@@ -18,6 +18,7 @@ json::object hold_to_json(const message_report& m) {
   const auto hold = last_hold(m.history).value_or(hold_record{});
   return {{"reason", hold.reason.empty() ? std::string(words_for(m.stored.state.why)) : hold.reason},
           {"by", hold.by},
+          {"until", json_time(m.stored.state.hold_ends ? m.stored.state.next_attempt : queue::time_point{})},
           {"since", json_time(hold.since != queue::time_point{} ? hold.since : m.stored.state.changed)}};
 }
 
@@ -59,8 +60,9 @@ json::array history_to_json(const std::vector<std::string>& lines) {
     json::error_code wrong;
     json::value event = json::parse(line, wrong);
     if (!wrong && event.is_object())
-      if (auto* const time = event.get_object().if_contains("time"); time != nullptr && time->is_int64())
-        *time = json_time(queue::time_point{std::chrono::milliseconds{time->get_int64()}});
+      for (const char* name : {"time", "until"})
+        if (auto* const time = event.get_object().if_contains(name); time != nullptr && time->is_int64())
+          *time = json_time(queue::time_point{std::chrono::milliseconds{time->get_int64()}});
     // A line cut off by a crash is shown as it is.
     events.push_back(wrong ? json::value(json::object{{"text", line}}) : std::move(event));
   }

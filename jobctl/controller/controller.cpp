@@ -40,10 +40,7 @@ void controller::impl::begin(time_point wall) {
   if (started == 0) started = now;
   for (int n = 0; n < most_due_at_once && !message_timers.empty() && message_timers.first_time() <= now;
        ++n) {
-    const std::uint32_t m = message_timers.first();
-    leave(m);
-    enter_ready(m);
-    touch(channel_number(messages[m]));
+    message_due(message_timers.first());
   }
   while (!file_timers.empty() && file_timers.first_time() <= now) {
     const std::uint32_t f = file_timers.first();

@@ -83,6 +83,7 @@ struct new_message {
   time_point due{};          ///< epoch: at once
   time_point not_before{};   ///< as it was enqueued; its age counts from then; epoch: from its commit
   std::uint8_t notices = 0;  ///< steps of its channel's schedule that are done with
+  bool hold_ends = false;    ///< held: released by itself when it is due
   std::string_view host;     ///< destination host, may be empty
 };
 
@@ -137,6 +138,8 @@ struct write_state {  ///< an operator's change: write it to the message file, f
   message_id id;
   mta::queue::phase phase;
   time_point due;
+  bool hold_ends = false;  ///< held until `due`
+  bool by_itself = false;  ///< released because its hold has ended
 };
 struct notice {  ///< it has waited too long: tell its sender; nobody gets it until `noticed`
   channel_no channel;
@@ -176,6 +179,31 @@ enum class notice_outcome : std::uint8_t {
   failed,    ///< tried again in a minute
 };
 
+/// What an operator may order of a message.
+enum class verb : std::uint8_t {
+  hold,     ///< nobody gets it until it is released, or the hold ends
+  release,  ///< due now, and first in line
+  retry,    ///< due now
+  route,    ///< to another channel or host
+  bounce,   ///< returned to its sender
+  remove,   ///< removed, and nobody is told
+};
+
+/// What an order does to a message.
+enum class effect : std::uint8_t {
+  changed,
+  unchanged,  ///< it is so already
+  in_hand,    ///< somebody works on it: a hold waits until it comes back, other orders leave it
+  not_found,
+};
+
+/// What became of a message that was taken for an order.
+enum class errand_outcome : std::uint8_t {
+  finished,  ///< the file says so
+  gone,      ///< finished or removed already, or set aside
+  back,      ///< nothing has changed: it goes on waiting
+};
+
 struct channel_figures {
   std::uint64_t ready = 0;     ///< due and waiting for a program
   std::uint64_t in_hand = 0;   ///< leased
@@ -197,6 +225,7 @@ struct listed {
   bool in_hand = false;
   mta::queue::priority priority{};
   std::uint16_t attempts = 0;
+  bool hold_ends = false;  ///< held until `due`
   std::uint64_t size = 0;
   time_point committed{}, due{};
   std::string_view host;  ///< valid until the next event
@@ -274,8 +303,17 @@ class controller {
   /// Makes every deferred message of the channel due now, and starts a program even if it died recently.
   void run_channel(time_point now, channel_no);
   void stop_channel(time_point now, channel_no, bool stopped);
-  void hold(time_point now, std::span<const message_id>);
+  /// `until`: when the hold ends by itself; epoch: it does not.
+  void hold(time_point now, std::span<const message_id>, time_point until = {});
   void release(time_point now, std::span<const message_id>);
+  /// Makes deferred messages due now; others are left as they are.
+  void retry(time_point now, std::span<const message_id>);
+  /// Takes messages out of the line, for the server to carry out an order; nobody gets them until
+  /// `given_back`. To be called for those only for which the order would change something.
+  void take(time_point now, std::span<const message_id>);
+  void given_back(time_point now, const message_id&, errand_outcome);
+  /// What an order would do to a message now.
+  effect would(verb, const message_id&, time_point until = {}) const;
   /// No more leases and launches; every worker is told to stop.
   void shut_down(time_point now);
 

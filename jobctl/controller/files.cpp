@@ -107,7 +107,7 @@ void controller::impl::file_due(std::uint32_t i) {
   for (const std::uint32_t m : f.slots) {
     if (m == none || m == queue_file::slot_finished) continue;
     messages[m].moving = true;
-    if (messages[m].where == place::deferred) message_timers.remove(messages, m);
+    if (messages[m].position != none) message_timers.remove(messages, m);
     order.slots.push_back(messages[m].slot);
   }
   actions.emplace_back(std::move(order));
@@ -132,11 +132,10 @@ void controller::impl::resume(std::uint32_t i) {
     else
       enter_ready(i, true);
     touch(channel_number(m));
+  } else if (m.where == place::held && m.hold_ends && m.position == none) {
+    message_timers.add(messages, i, m.due);
   }
-  if (write)
-    actions.emplace_back(action::write_state{channel_no{channel_number(m)}, id_of(m),
-                                             m.where == place::held ? phase::held : phase::queued,
-                                             m.where == place::held ? to_wall(m.due) : time_point{}});
+  if (write) write_state(i);
 }
 
 void controller::impl::one_move_less(std::uint32_t i) {
@@ -184,7 +183,9 @@ void controller::messages_found(time_point wall, channel_no channel, file_key ke
     m.notices = std::min<std::uint8_t>(n.notices, 7);
     m.urgency = std::min(n.priority, priority::nonurgent);
     m.due = n.due == time_point{} ? s.now : s.from_wall(n.due);
-    if (n.attempts > 0) m.due = std::min(m.due, s.now + s.longest_wait(s.channels[c], m.urgency));
+    m.hold_ends = n.phase == phase::held && n.hold_ends;
+    if (n.attempts > 0 && !m.hold_ends)
+      m.due = std::min(m.due, s.now + s.longest_wait(s.channels[c], m.urgency));
     const bool untried = n.phase == phase::queued && n.attempts == 0;
     const time_point start = std::max(n.not_before, untried ? n.due : time_point{});
     if (start > n.committed) s.later_starts[i] = start.time_since_epoch().count();
@@ -256,9 +257,10 @@ void controller::moved(time_point wall, message_id from, message_id to) {
     // A scan was faster: what it found is this message. An operator's order is for that one, then.
     const bool ordered = m.owed;
     const bool to_hold = m.where == place::held;
+    const moment until = m.hold_ends ? m.due : 0;
     m.owed = m.moving = false;
     s.forget(i);
-    if (ordered && known != queue_file::slot_finished) s.order(known, to_hold);
+    if (ordered && known != queue_file::slot_finished) s.order(known, to_hold, until);
   } else {
     s.files[old_file].slots[from.slot] = queue_file::slot_finished;
     --s.files[old_file].live;

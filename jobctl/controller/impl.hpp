@@ -170,11 +170,18 @@ struct controller::impl {
   bool may_notice() const;
   void notices_due(std::uint32_t file);
   void begin_notice(std::uint32_t message);
+  /// The server works on it from now on, until end_notice() and resume().
+  void begin_errand(std::uint32_t message);
   void end_notice(std::uint32_t message);
 
   // --- operators.cpp
-  /// Holds or releases a message, wherever it is.
-  void order(std::uint32_t message, bool hold);
+  /// Holds or releases a message, wherever it is. `until`: when the hold ends; 0: not by itself.
+  void order(std::uint32_t message, bool hold, moment until = 0);
+  /// Has the state in which it waits written to its file.
+  void write_state(std::uint32_t message);
+  /// It is due: deferred until now, or held until now.
+  void message_due(std::uint32_t message);
+  effect would(verb, std::uint32_t message, moment until) const;
 
   // --- leasing.cpp
   std::uint32_t find_worker(worker_no);

@@ -56,7 +56,16 @@ std::string controller::check_invariants() const {
             s.message_timers.time_at(m.position) != m.due)
           return name(m) + " has another message's timer";
         break;
-      case place::held: ++f.held; break;
+      case place::held:
+        ++f.held;
+        if ((m.hold_ends && !m.with_server()) != (m.position != none))
+          return name(m) + ": the end of its hold has no timer, or it has one without an end";
+        if (m.position == none) break;
+        ++with_timer;
+        if (m.position >= s.message_timers.size() || s.message_timers.index_at(m.position) != i ||
+            s.message_timers.time_at(m.position) != m.due)
+          return name(m) + " has another message's timer";
+        break;
       default: ++f.ready;
     }
   }

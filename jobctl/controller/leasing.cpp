@@ -268,11 +268,10 @@ void controller::impl::take_result(std::uint32_t w, std::uint32_t i, const messa
     default: break;  // released: at once, and in front
   }
   if (held) {
-    m.due = r.outcome == outcome::deferred ? due : due_before;
+    if (!m.owed) m.hold_ends = false;
+    m.due = r.outcome == outcome::deferred && !m.hold_ends ? due : due_before;
     enter_held(i);
-    if (m.owed)
-      actions.emplace_back(
-          action::write_state{channel_no{workers[w].channel}, r.id, phase::held, to_wall(m.due)});
+    if (m.owed) write_state(i);
     m.owed = false;
   } else if (due > now) {
     enter_deferred(i, due);
@@ -309,8 +308,7 @@ void controller::worker_gone(time_point wall, worker_no number) {
     if (m.owed) {
       m.owed = false;
       s.enter_held(i);
-      s.actions.emplace_back(
-          action::write_state{channel_no{channel}, s.id_of(m), phase::held, s.to_wall(m.due)});
+      s.write_state(i);
     } else if (m.deaths > deaths_forgiven) {
       if (deadly++ == 0) example = to_string(s.id_of(m));
       s.enter_deferred(

@@ -122,6 +122,7 @@ listed controller::impl::row(std::uint32_t i) const {
   r.in_hand = m.where == place::in_hand;
   r.priority = m.urgency;
   r.attempts = m.attempts;
+  r.hold_ends = m.where == place::held && m.hold_ends;
   r.size = m.size;
   r.committed = time_point{milliseconds{m.committed}};
   r.due = to_wall(m.due);

@@ -34,11 +34,13 @@ struct message {
   std::uint32_t file = none;      ///< index
   std::uint32_t slot : 24 = 0;    ///< a file has up to 2^20
   std::uint32_t notices : 3 = 0;  ///< steps of its channel's schedule that are done with
-  /// Deferred or held, and its sender is being told: nobody gets it, no timer runs.
+  /// Deferred or held, and the server works on it (its sender is being told, it is being returned, removed or
+  /// routed): nobody gets it, no timer runs.
   bool noticing : 1 = false;
+  bool hold_ends : 1 = false;  ///< held (or to be held, if it is in hand): released by itself at `due`
   std::uint32_t destination = none;
   links line;                     ///< in its destination's list for its place
-  std::uint32_t position = none;  ///< deferred: in the timers; in hand: in its worker's hand
+  std::uint32_t position = none;  ///< in the timers; in hand: in its worker's hand
   std::uint32_t holder = none;    ///< in hand: the worker
   std::uint16_t attempts = 0;
   place where : 3 = place::normal;

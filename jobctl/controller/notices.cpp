@@ -93,16 +93,26 @@ void controller::impl::begin_notice(std::uint32_t i) {
   // Of several steps that are due by now the sender hears once.
   std::size_t step = m.notices;
   while (step < schedule.size() && start + skew + milliseconds(schedule[step]).count() <= now) ++step;
-  const moment due = m.where == place::deferred ? m.due : now;
-  leave(i);
-  m.noticing = true;
-  enter_deferred(i, due);
-  if (files[m.file].busy++ == 0) review(m.file);
-  ++notices_under_way;
+  begin_errand(i);
   touch(channel);
   actions.emplace_back(action::notice{channel_no{channel}, id_of(m), static_cast<std::uint8_t>(step),
                                       step >= schedule.size(),
                                       time_point{milliseconds{start} + schedule.back()}});
+}
+
+void controller::impl::begin_errand(std::uint32_t i) {
+  message& m = messages[i];
+  if (m.where == place::held) {
+    if (m.position != none) message_timers.remove(messages, i);
+    m.noticing = true;
+  } else {
+    const moment due = m.where == place::deferred ? m.due : now;
+    leave(i);
+    m.noticing = true;
+    enter_deferred(i, due);
+  }
+  if (files[m.file].busy++ == 0) review(m.file);
+  ++notices_under_way;
 }
 
 void controller::impl::end_notice(std::uint32_t i) {

@@ -71,7 +71,10 @@ void controller::impl::leave(std::uint32_t i) {
       if (m.position != none) message_timers.remove(messages, i);
       --c.deferred;
       break;
-    case place::held: --c.held; break;
+    case place::held:
+      if (m.position != none) message_timers.remove(messages, i);
+      --c.held;
+      break;
   }
 }
 
@@ -109,6 +112,7 @@ void controller::impl::enter_held(std::uint32_t i) {
   destination& d = destinations[m.destination];
   m.where = place::held;
   d.at[static_cast<unsigned>(place::held)].push_back(line(), i);
+  if (m.hold_ends && !m.with_server()) message_timers.add(messages, i, m.due);
   ++channels[d.channel].held;
   note(transition_kind::held, i);
 }

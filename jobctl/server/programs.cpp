@@ -217,6 +217,7 @@ void programs::on_queued(session& s, const wire::frame& f) {
                          each.due,
                          {},
                          0,
+                         false,
                          each.host});
   }
   around_.controller.messages_found(server::now(), *s.announced_no, m.file, m.capacity, m.complete, converted,

@@ -92,6 +92,7 @@ std::shared_ptr<file_reading> read_file(mta::queue::store& store, const std::str
     each.due = m.state.phase == phase::queued ? m.entry.not_before : m.state.next_attempt;
     each.not_before = m.entry.not_before;
     each.notices = m.state.notices;
+    each.hold_ends = m.state.hold_ends;
     each.host = m.entry.host;
     reading->messages.push_back(each);
   }

@@ -7,6 +7,7 @@
 #include "jobctl/server/listener.hpp"
 #include "jobctl/server/log.hpp"
 #include "jobctl/server/notices.hpp"
+#include "jobctl/server/orders.hpp"
 #include "jobctl/server/programs.hpp"
 #include "jobctl/server/queue_watch.hpp"
 #include "jobctl/server/site.hpp"
@@ -97,6 +98,15 @@ struct server::impl {
               upkeep_.set_aside(c, id, mta::queue::reason::damaged_record, "its record was found damaged");
             },
             [this] { after_events(); }}),
+        orders_(orders::surroundings{io, pool, store, core, upkeep_,
+                                     [this, site = std::make_shared<const mta::config::settings>(settings)] {
+                                       return notices_.enqueuer(site);
+                                     },
+                                     [this](channel_no c, const message_id& id) {
+                                       upkeep_.set_aside(c, id, mta::queue::reason::damaged_record,
+                                                         "its record was found damaged");
+                                     },
+                                     [this] { after_events(); }}),
         watch(queue_watch::surroundings{
             io, pool, store, core, counters, progress, upkeep_.moves(), 2 * options.pool_threads,
             [this](channel_no c, const message_id& id) {
@@ -483,6 +493,7 @@ struct server::impl {
   launcher processes;
   upkeep upkeep_;
   notices notices_;
+  orders orders_;
   queue_watch watch;
   programs clients;
   listener door;
@@ -580,6 +591,10 @@ void server::hold(std::span<const message_id> ids) {
 void server::release(std::span<const message_id> ids) {
   impl_->core.release(now(), ids);
   impl_->after_events();
+}
+
+void server::order(message_order what, std::vector<message_id> ids, std::function<void(order_outcome)> done) {
+  impl_->orders_.carry_out(std::move(what), std::move(ids), std::move(done));
 }
 
 void server::sync() { impl_->watch.sync(); }

@@ -16,10 +16,13 @@
 #include "config/settings.hpp"
 #include "jobctl/controller/controller.hpp"
 #include "jobctl/server/event_log.hpp"
+#include "jobctl/server/order_note.hpp"
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -107,6 +110,28 @@ struct server_counters {
   std::uint64_t io_errors = 0;            ///< of scans and maintenance, each with a line in the log
 };
 
+/// An order on messages, and who gives it.
+struct message_order {
+  jobctl::verb verb{};
+  order_note note;
+  time_point until{};                  ///< hold: when it ends by itself; epoch: it does not
+  std::string to_channel;              ///< route; empty: it stays
+  std::optional<std::string> to_host;  ///< route; nothing: it stays
+  bool dry_run = false;                ///< only counted; nothing is changed
+};
+struct order_counts {
+  std::uint64_t changed = 0, unchanged = 0;
+  std::uint64_t in_hand = 0;  ///< hold: held when they come back; else left as they are
+  std::uint64_t failed = 0;   ///< left as they are, with a line in the log
+};
+struct order_outcome {
+  std::map<std::string, order_counts> channels;
+  std::uint64_t not_found = 0;
+  /// States that could not be written, each with a line in the log: it is done, and would be undone by a
+  /// restart.
+  std::uint64_t write_errors = 0;
+};
+
 struct reload_report {
   bool ok = false;
   std::vector<std::string> lines;  ///< every problem ("FILE:LINE: TEXT"), or what was changed
@@ -162,6 +187,8 @@ class server {
   void stop_channel(channel_no, bool stopped);
   void hold(std::span<const message_id>);
   void release(std::span<const message_id>);
+  /// Any order, on any number of messages; `done` is called later, when everything is on the disk.
+  void order(message_order, std::vector<message_id>, std::function<void(order_outcome)> done);
   /// Compares the queue directories with the index now instead of at the next interval.
   void sync();
 

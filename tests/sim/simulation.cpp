@@ -34,6 +34,7 @@ struct mail {  // as it is on the disk
   std::string host;
   std::uint64_t locked_by = 0;  // program
   std::uint8_t notices = 0;
+  bool hold_ends = false;
 };
 
 struct message_file {
@@ -196,7 +197,8 @@ class world {
       n.notices = m.notices;
       n.size = 1000;
       n.committed = m.committed;
-      n.due = m.phase == phase::deferred ? m.next_attempt : time_point{};
+      n.hold_ends = m.phase == phase::held && m.hold_ends;
+      n.due = m.phase == phase::deferred || n.hold_ends ? m.next_attempt : time_point{};
       n.host = m.host;
       found.push_back(n);
     }
@@ -273,6 +275,7 @@ class world {
         act();
         break;
       case 5: hold_some(); break;
+      case 6: order_some(); break;
       default:
         if (!programs_.empty()) {
           auto victim = programs_.begin();
@@ -306,11 +309,43 @@ class world {
     }
   }
 
+  // Retry, or what the server does at once: a message is returned or removed, or it cannot be.
+  void order_some() {
+    if (!controller_ || mails_.empty()) return;
+    std::vector<message_id> ids;
+    for (int i = 0; i < 5; ++i) ids.push_back(id_of(static_cast<std::uint32_t>(below(mails_.size()))));
+    if (chance(0.3)) {
+      controller_->retry(now_, ids);
+      return act();
+    }
+    std::erase_if(
+        ids, [&](const message_id& id) { return controller_->would(verb::remove, id) != effect::changed; });
+    controller_->take(now_, ids);
+    act();
+    const std::uint64_t mine = incarnation_;
+    after(milliseconds(1 + below(500)), [this, ids, mine] {
+      if (mine != incarnation_ || !controller_) return;
+      for (const message_id& id : ids) {
+        mail& m = mails_[find(id)];
+        auto what = errand_outcome::back;
+        if (m.phase == phase::finished) {
+          what = errand_outcome::gone;
+        } else if (m.locked_by == 0 && chance(0.5)) {
+          m.phase = phase::finished;
+          --unfinished_;
+          what = errand_outcome::finished;
+        }
+        controller_->given_back(now_, id, what);
+      }
+      act();
+    });
+  }
+
   void hold_some() {
     if (!controller_ || mails_.empty()) return;
     std::vector<message_id> ids;
     for (int i = 0; i < 5; ++i) ids.push_back(id_of(static_cast<std::uint32_t>(below(mails_.size()))));
-    controller_->hold(now_, ids);
+    controller_->hold(now_, ids, chance(0.5) ? now_ + about(60s) : time_point{});
     act();
     after(about(120s), [this, ids] {
       if (controller_) {
@@ -456,7 +491,10 @@ class world {
   }
   void carry_out(action::write_state& w) {
     mail& m = mails_[find(w.id)];
-    if (m.phase != phase::finished) m.phase = w.phase;
+    if (m.phase == phase::finished) return;
+    m.phase = w.phase;
+    m.hold_ends = w.hold_ends;
+    if (w.hold_ends) m.next_attempt = w.due;
   }
   void carry_out(action::notice& n) {
     const std::uint64_t mine = incarnation_;

@@ -14,7 +14,9 @@ progress::~progress() { clear(); }
 
 void progress::add(std::uint64_t messages) {
   count_ += messages;
-  if (!out_ || messages == 0) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (!out_ || messages == 0 || now < next_) return;
+  next_ = now + std::chrono::milliseconds(100);
   fmt::print(out_, "\r{} {} messages", verb_, count_);
   std::fflush(out_);
   shown_ = true;

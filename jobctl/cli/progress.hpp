@@ -4,6 +4,7 @@
 
 #include "jobctl/cli/command.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -25,6 +26,7 @@ class progress {
   std::string verb_;
   std::uint64_t count_ = 0;
   bool shown_ = false;
+  std::chrono::steady_clock::time_point next_{};  // when it may change again
 };
 
 }  // namespace jobctl::cli

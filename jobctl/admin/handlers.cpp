@@ -6,6 +6,7 @@
 #include "jobctl/admin/order_request.hpp"
 #include "jobctl/admin/search.hpp"
 #include "jobctl/admin/target.hpp"
+#include "jobctl/admin/why.hpp"
 #include "jobctl/version.hpp"
 
 #include <boost/json.hpp>
@@ -410,6 +411,7 @@ const route routes[] = {
     {method::get, 2, "messages", "", get_messages, {}, true},
     {method::get, 3, "messages", "", get_message, {}},
     {method::get, 4, "messages", "content", get_content, {}},
+    {method::get, 3, "why", "", [](exchange x) { get_why(x.backend, x.name(), x.answer); }, {}},
     {method::get, 2, "channels", "", get_channels, {}},
     {method::get, 3, "channels", "", get_channel, {}},
     {method::post, 4, "channels", "run", post_run, {}},

@@ -14,8 +14,10 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t slice = 4'000;       // messages that one turn of the loop sees to
-constexpr std::size_t most_in_task = 64;   // messages of a file that one task of the pool works on
+constexpr std::size_t slice = 4'000;  // messages that one turn of the loop sees to
+// Messages of a file that one task of the pool works on. What is removed shares a flush; what is routed or
+// returned has one of its own, and programs are not to wait long for what is not yet begun.
+constexpr std::size_t most_removed = 1024, most_sent = 64;
 constexpr std::size_t most_under_way = 4;  // tasks, of all orders: others want the pool, too
 constexpr std::size_t most_remarks = 20;   // lines in the log for one order
 
@@ -56,7 +58,8 @@ struct orders::impl : std::enable_shared_from_this<orders::impl> {
       if (what == effect::changed) {
         // Messages that are worked on by one task are of one file.
         if (takes(j->order.verb) && !changing.empty() &&
-            (changing.size() == most_in_task || changing.front().key() != id.key()))
+            (changing.size() == (j->order.verb == verb::remove ? most_removed : most_sent) ||
+             changing.front().key() != id.key()))
           break;
         channel = name;
         changing.push_back(id);

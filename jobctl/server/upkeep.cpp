@@ -343,7 +343,12 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
       else
         failed(fmt::format("channel {}: recycle a finished file", directory), done.error());
     }
-    if (gone) dirty.erase(a.file);  // else what programs changed is yet to be flushed
+    if (gone) {
+      dirty.erase(a.file);  // else what programs changed is yet to be flushed
+      // Of messages that were to be held when they came back, and were finished instead.
+      notes.erase(notes.lower_bound({a.file.file, a.file.generation, 0}),
+                  notes.lower_bound({a.file.file, a.file.generation + 1, 0}));
+    }
     around.controller.recycled(server::now(), a.file, gone);
   }
 

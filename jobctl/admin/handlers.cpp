@@ -50,6 +50,7 @@ mta::result<> only(const target& t, std::initializer_list<std::string_view> know
 
 json::object figures_to_json(const channel_figures& f) {
   return {{"ready", f.ready},
+          {"blocked", f.blocked},
           {"in_hand", f.in_hand},
           {"deferred", f.deferred},
           {"held", f.held},
@@ -66,6 +67,7 @@ json::object figures_to_json(const channel_figures& f) {
 
 void add(channel_figures& total, const channel_figures& f) {
   total.ready += f.ready;
+  total.blocked += f.blocked;
   total.in_hand += f.in_hand;
   total.deferred += f.deferred;
   total.held += f.held;

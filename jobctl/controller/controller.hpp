@@ -45,6 +45,27 @@ struct pool_limits {
   std::uint32_t job_limit = 10;  ///< simultaneous processes of all channels of the pool
 };
 
+/// How fast a destination host may be given messages. Of messages leased: in hand, of those that a program
+/// was given and has not reported on.
+struct host_limits {
+  std::uint32_t concurrency = 0;      ///< most in hand at a time; 0: no limit
+  bool adaptive = false;              ///< less than that as long as attempts fail, growing with success
+  std::uint32_t rate = 0;             ///< most in `period`; 0: no limit
+  milliseconds period{1000};          ///< at least 1 ms
+  std::uint32_t run = 8;              ///< to one program in a row, while other destinations wait
+  std::uint32_t weight = 1;           ///< multiplies `run`
+  std::uint32_t failures = 0;         ///< so many attempts in a row that failed make it a dead one; 0: never
+  milliseconds probe_every{300'000};  ///< then one message is tried so often
+
+  bool regulate() const { return concurrency != 0 || adaptive || rate != 0 || failures != 0; }
+  friend bool operator==(const host_limits&, const host_limits&) = default;
+};
+
+struct host_rule {
+  std::string host;  ///< "example.org", or ".example.org" for those below it
+  host_limits limits;
+};
+
 /// Waits after the 1st, 2nd, … failure; the last repeats. Never empty.
 using backoff_schedule = std::vector<std::chrono::seconds>;
 
@@ -61,8 +82,11 @@ struct channel_limits {
   backoff_schedule backoff[3];         ///< by priority
   notice_schedule notices[3];          ///< likewise
   milliseconds relaunch_first{1000},
-      relaunch_last{300'000};  ///< delay after a program that died at once; doubles
-  bool stopped = false;        ///< configured or ordered to start nothing
+      relaunch_last{300'000};         ///< delay after a program that died at once; doubles
+  bool stopped = false;               ///< configured or ordered to start nothing
+  std::uint32_t weight = 1;           ///< its share of its pool's places, when they are scarce
+  host_limits hosts;                  ///< of its destinations
+  std::vector<host_rule> host_rules;  ///< of some; the exact one wins, then the longest
 };
 
 struct limits {
@@ -204,8 +228,28 @@ enum class errand_outcome : std::uint8_t {
   back,      ///< nothing has changed: it goes on waiting
 };
 
+/// What keeps a destination's messages from being given out.
+enum class barrier : std::uint8_t {
+  none,
+  concurrency,  ///< as many as allowed are in hand
+  rate,         ///< until `until`
+  dead,         ///< the next probe is at `until`
+  probing,      ///< dead, and one is being tried
+};
+
+struct destination_figures {
+  std::string host;
+  channel_no channel{};
+  std::uint32_t ready = 0, in_hand = 0, deferred_or_held = 0;
+  jobctl::barrier barrier = jobctl::barrier::none;
+  time_point until{};             ///< epoch: not a matter of time
+  std::uint32_t failures = 0;     ///< attempts in a row that failed; only counted where a limit needs it
+  std::uint32_t concurrency = 0;  ///< allowed now; 0: no limit
+};
+
 struct channel_figures {
   std::uint64_t ready = 0;     ///< due and waiting for a program
+  std::uint64_t blocked = 0;   ///< of these: their destinations may not be given more at present
   std::uint64_t in_hand = 0;   ///< leased
   std::uint64_t deferred = 0;  ///< waiting for their time
   std::uint64_t held = 0;
@@ -333,6 +377,8 @@ class controller {
   void take_transitions(std::vector<transition>&);
 
   channel_figures figures(channel_no) const;
+  /// False: no message of the channel is for that host (and none was lately).
+  bool find_destination(channel_no, std::string_view host, destination_figures&) const;
   std::vector<channel_no> channels() const;
   bool find(const message_id&, listed&) const;
   /// Up to `most` rows that match, from a cursor on (0: start; updated; 0 again when there are no more).

@@ -7,9 +7,6 @@
 namespace jobctl {
 namespace {
 
-/// Messages for one destination in a row, when others have some, too: a connection pays, and nobody waits
-/// long.
-constexpr std::uint32_t run_length = 8;
 constexpr std::uint32_t most_credit = 1u << 20;
 constexpr moment locked_first = 2'000, locked_last = 30'000;
 /// A release may reach a program sooner than the file: how often, and how long, it is given time.
@@ -52,6 +49,16 @@ void controller::impl::tell_to_stop(std::uint32_t w, std::string why) {
 
 // --- handing out
 
+// The destination that it was given messages for last goes on, for it may be connected to that: but not for
+// longer than a run, when others wait.
+std::uint32_t controller::impl::next_in_turn(const channel_state& c, const worker& w, unsigned p) const {
+  if (w.run_left > 0 && w.last != none && destinations.live(w.last)) {
+    const destination& last = destinations[w.last];
+    if (&channels[last.channel] == &c && (last.in_ring & 1u << p) != 0) return w.last;
+  }
+  return c.ring[p].head;
+}
+
 // Priority first; within one, the destinations in turn; within one of these, first in, first out.
 std::uint32_t controller::impl::hand_out(channel_state& c, std::uint32_t w, std::uint32_t most) {
   action::lease lease{workers[w].number, channel_no{workers[w].channel}, {}};
@@ -59,16 +66,23 @@ std::uint32_t controller::impl::hand_out(channel_state& c, std::uint32_t w, std:
   std::uint32_t given = 0;
   for (unsigned p = 0; p < priorities; ++p) {
     while (given < most && !c.ring[p].empty()) {
-      const std::uint32_t d = c.ring[p].head;
+      worker& taker = workers[w];
+      const std::uint32_t d = next_in_turn(c, taker, p);
       const bool alone = c.ring[p].head == c.ring[p].tail;
+      if (d != taker.last || taker.run_left == 0) {
+        taker.last = d;
+        taker.run_left = limits_of(destinations[d]).run * limits_of(destinations[d]).weight;
+      }
       auto& list = destinations[d].at[p];
-      for (std::uint32_t n = 0; given < most && !list.empty() && (alone || n < run_length); ++n, ++given) {
+      while (given < most && destinations[d].open > 0 && !list.empty() && (alone || taker.run_left > 0)) {
         const std::uint32_t i = list.head;
         leave(i);
         enter_hand(i, w);
         lease.messages.push_back({id_of(messages[i]), messages[i].attempts, messages[i].urgency});
+        ++given;
+        if (taker.run_left > 0) --taker.run_left;
       }
-      if (!list.empty()) c.ring[p].rotate(turns(p));
+      if (taker.run_left == 0 && (destinations[d].in_ring & 1u << p) != 0) c.ring[p].to_back(turns(p), d);
     }
   }
   workers[w].credit -= given;
@@ -82,16 +96,16 @@ std::uint32_t controller::impl::hand_out(channel_state& c, std::uint32_t w, std:
 void controller::impl::serve(std::uint32_t number) {
   channel_state& c = channels[number];
   if (shutting_down || c.limits.stopped) return;
-  while (c.ready > 0) {
+  while (c.open > 0) {
     std::uint64_t takers = 0;
     for (const std::uint32_t w : c.workers) takers += workers[w].credit > 0 ? 1 : 0;
     if (takers == 0) return;
     const auto share =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(lease_batch, (c.ready + takers - 1) / takers));
-    for (std::size_t n = c.workers.size(); n > 0 && c.ready > 0; --n) {
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(lease_batch, (c.open + takers - 1) / takers));
+    for (std::size_t n = c.workers.size(); n > 0 && c.open > 0; --n) {
       const std::uint32_t w = c.workers[c.turn++ % c.workers.size()];
       const auto most =
-          static_cast<std::uint32_t>(std::min<std::uint64_t>({share, workers[w].credit, c.ready}));
+          static_cast<std::uint32_t>(std::min<std::uint64_t>({share, workers[w].credit, c.open}));
       if (most > 0) hand_out(c, w, most);
     }
   }
@@ -223,6 +237,7 @@ void controller::impl::take_result(std::uint32_t w, std::uint32_t i, const messa
   switch (r.outcome) {
     case outcome::finished:
       ++c.finished;
+      learn(i, true);
       note(transition_kind::finished, i);
       return forget(i);
     case outcome::gone: note(transition_kind::gone, i); return forget(i);
@@ -232,6 +247,7 @@ void controller::impl::take_result(std::uint32_t w, std::uint32_t i, const messa
       return forget(i);
     default: break;
   }
+  if (r.outcome == outcome::deferred) learn(i, false);
   const moment due_before = m.due;
   leave(i);
   if (claimant != none && (r.outcome == outcome::locked || r.outcome == outcome::released))
@@ -296,6 +312,8 @@ void controller::worker_gone(time_point wall, worker_no number) {
   std::string example;
   for (const std::uint32_t i : hand) {
     message& m = s.messages[i];
+    if (const std::uint32_t f = s.destinations[m.destination].flow; f != none && s.flows[f].probe == i)
+      s.break_circuit(m.destination);
     s.leave(i);
     if (m.deaths < 15) ++m.deaths;
     if (s.claims.size() > 0) {

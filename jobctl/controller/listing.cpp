@@ -87,6 +87,7 @@ channel_figures controller::figures(channel_no number) const {
   const channel_state& c = s.channels.at(static_cast<std::uint32_t>(number));
   channel_figures f;
   f.ready = c.ready;
+  f.blocked = c.ready - c.open;
   f.in_hand = c.in_hand;
   f.deferred = c.deferred;
   f.held = c.held;
@@ -109,6 +110,30 @@ channel_figures controller::figures(channel_no number) const {
       d = s.destinations[d].turns[p].next;
     }
   f.oldest = time_point{milliseconds{oldest}};
+  return f;
+}
+
+bool controller::find_destination(channel_no number, std::string_view host, destination_figures& out) const {
+  const impl& s = *impl_;
+  const auto found = s.destination_index.find(destination_name{static_cast<std::uint32_t>(number), host});
+  if (found == s.destination_index.end()) return false;
+  out = s.figures_of(*found);
+  return true;
+}
+
+destination_figures controller::impl::figures_of(std::uint32_t number) const {
+  const destination& d = destinations[number];
+  destination_figures f;
+  f.host = d.host;
+  f.channel = channel_no{d.channel};
+  f.ready = d.ready;
+  f.in_hand = d.in_hand;
+  f.deferred_or_held = d.count - d.ready - d.in_hand;
+  moment until = 0;
+  f.barrier = barrier_of(d, until);
+  if (until != 0) f.until = to_wall(until);
+  if (d.flow != none) f.failures = flows[d.flow].failures;
+  f.concurrency = allowed_in_hand(d);
   return f;
 }
 
@@ -227,7 +252,7 @@ std::size_t controller::memory() const {
   const impl& s = *impl_;
   return s.messages.memory() + s.message_timers.memory() + s.files.memory() + s.file_timers.memory() +
          s.notice_timers.memory() + s.slot_table_bytes + memory_of(s.file_index) + s.destinations.memory() +
-         s.host_bytes + memory_of(s.destination_index);
+         s.host_bytes + memory_of(s.destination_index) + s.flows.memory() + s.flow_timers.memory();
 }
 
 }  // namespace jobctl

@@ -5,6 +5,8 @@
 #include "jobctl/controller/controller.hpp"
 #include "jobctl/controller/index_list.hpp"
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -61,10 +63,32 @@ static_assert(sizeof(message) <= 56);
 struct destination {
   std::string host;
   std::uint32_t channel = none;
-  std::uint32_t count = 0;  ///< messages; with the last one it goes
+  std::uint32_t count = 0;  ///< messages; with the last one it goes, unless its flow has to be remembered
+  std::uint32_t ready = 0, in_hand = 0;  ///< of these
+  std::uint32_t open = 0;                ///< messages that may be given out now, at most `ready`
+  std::uint32_t crowded = 0;             ///< its messages in hand, when more wait that may not join them
+  std::uint32_t rule = 0;                ///< in its channel's `host_rules`
+  std::uint32_t flow = none;  ///< made with the first message that is given out, if its rule regulates
+  std::uint8_t in_ring = 0;   ///< bits, by priority
   index_list at[places];
   links siblings;           ///< in its channel's list of destinations
-  links turns[priorities];  ///< in its channel's ring of those with something ready
+  links turns[priorities];  ///< in its channel's ring of those with something that may be given out
+};
+
+/// What a regulated destination's past has to do with what it may be given.
+struct flow {
+  enum class breaker : std::uint8_t { closed, open, half_open };
+
+  std::uint32_t destination = none;
+  std::uint32_t position = none;  ///< in the flow timers
+  std::uint32_t failures = 0;     ///< in a row
+  std::uint32_t probe = none;     ///< half open: the message that is tried
+  std::uint32_t deaf = 0;         ///< results that do not shrink the window: of before it was shrunk
+  float window = 0;               ///< adaptive: allowed in hand
+  bool grown = false;             ///< adaptive: something failed; it grows slowly from now on
+  breaker state = breaker::closed;
+  moment open_until = 0;
+  std::int64_t paid_until = 0;  ///< rate: µs; the time that what was given out takes ends then
 };
 
 struct queue_file {
@@ -100,6 +124,8 @@ struct worker {
   std::uint32_t credit = 0;
   bool stopping = false;            ///< by itself or told to
   std::vector<std::uint32_t> hand;  ///< messages, in no order
+  std::uint32_t last = none;        ///< destination that it was given messages for last: it may be connected
+  std::uint32_t run_left = 0;       ///< more of that it may be given before others
 };
 
 struct job {
@@ -127,10 +153,14 @@ struct channel_state {
   bool configured_stopped = false;
   std::uint32_t pool = 0;
 
+  std::vector<host_limits> host_rules{1};  ///< the first is that of hosts without one of their own
+  boost::unordered_flat_map<std::string, std::uint32_t> host_rule_index;
+
   std::uint64_t ready = 0, in_hand = 0, deferred = 0, held = 0, bytes = 0;
+  std::uint64_t open = 0, crowded = 0;  ///< sums of its destinations'
   std::uint64_t finished = 0, attempts_failed = 0, warned = 0, expired = 0;
   index_list destinations;
-  index_list ring[priorities];  ///< destinations with something ready, in turn
+  index_list ring[priorities];  ///< destinations with something that may be given out, in turn
 
   std::vector<std::uint32_t> workers;  ///< connected
   std::size_t turn = 0;                ///< whose turn it is to be given work

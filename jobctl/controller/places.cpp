@@ -40,6 +40,7 @@ std::uint32_t controller::impl::destination_of(std::uint32_t channel, std::strin
   if (d.host.capacity() > std::string().capacity()) host_bytes += d.host.capacity() + 1;
   channels[channel].destinations.push_back(siblings(), i);
   destination_index.insert(i);
+  regulate(i);
   return last_destination = i;
 }
 
@@ -54,7 +55,8 @@ void controller::impl::leave(std::uint32_t i) {
     case place::normal:
     case place::nonurgent:
       --c.ready;
-      if (d.at[where].empty()) c.ring[where].remove(turns(where), m.destination);
+      --d.ready;
+      review_flow(m.destination);
       if (--files[m.file].busy == 0) review(m.file);
       break;
     case place::in_hand: {
@@ -64,6 +66,11 @@ void controller::impl::leave(std::uint32_t i) {
       hand.pop_back();
       m.holder = m.position = none;
       --c.in_hand;
+      --d.in_hand;
+      if (d.flow != none) {
+        if (flows[d.flow].probe == i) flows[d.flow].probe = none;
+        review_flow(m.destination);
+      }
       if (--files[m.file].busy == 0) review(m.file);
       break;
     }
@@ -84,12 +91,13 @@ void controller::impl::enter_ready(std::uint32_t i, bool in_front) {
   channel_state& c = channels[d.channel];
   const auto p = static_cast<unsigned>(m.urgency);
   m.where = static_cast<place>(p);
-  if (d.at[p].empty()) c.ring[p].push_back(turns(p), m.destination);
   if (in_front)
     d.at[p].push_front(line(), i);
   else
     d.at[p].push_back(line(), i);
-  if (c.ready++ == 0) c.progress_at = now;
+  ++c.ready;
+  ++d.ready;
+  review_flow(m.destination);
   if (i != arriving) note(transition_kind::ready, i);
   if (files[m.file].busy++ == 0) review(m.file);
 }
@@ -127,6 +135,8 @@ void controller::impl::enter_hand(std::uint32_t i, std::uint32_t w) {
   hand.push_back(i);
   d.at[static_cast<unsigned>(place::in_hand)].push_back(line(), i);
   ++channels[d.channel].in_hand;
+  ++d.in_hand;
+  if (limits_of(d).regulate()) given_out(m.destination, i);
   note(transition_kind::leased, i, static_cast<std::int64_t>(workers[w].number));
   if (files[m.file].busy++ == 0) review(m.file);
 }
@@ -150,13 +160,7 @@ void controller::impl::forget(std::uint32_t i) {
   destination& d = destinations[m.destination];
   channel_state& c = channels[d.channel];
   c.bytes -= m.size;
-  if (--d.count == 0) {
-    destination_index.erase(m.destination);
-    c.destinations.remove(siblings(), m.destination);
-    if (d.host.capacity() > std::string().capacity()) host_bytes -= d.host.capacity() + 1;
-    if (last_destination == m.destination) last_destination = none;
-    destinations.release(m.destination);
-  }
+  if (--d.count == 0 && flow_over(m.destination)) drop_destination(m.destination);
   messages.release(i);
 }
 

@@ -51,6 +51,9 @@ struct post_copy_value {
 struct display_name {
   std::string value;
 };
+struct rate_value {
+  rate value;
+};
 struct reserve_value {
   free_reserve value;
 };
@@ -95,6 +98,7 @@ void read(std::string_view text, backoff_list&);
 void read(std::string_view text, notice_list&);
 void read(std::string_view text, post_copy_value&);
 void read(std::string_view text, display_name&);
+void read(std::string_view text, rate_value&);
 void read(std::string_view text, reserve_value&);
 void read(std::string_view text, command_line&);
 void read(std::string_view text, absolute_path&);

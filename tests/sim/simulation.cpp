@@ -132,6 +132,8 @@ class world {
       l.threads_per_job = 4;
       for (auto& schedule : l.backoff) schedule = {seconds(30 + below(60)), minutes(5)};
       l.relaunch_last = 60s;
+      l.weight = static_cast<std::uint32_t>(1 + below(3));
+      regulate(l);
       if (chance(0.5))
         for (auto& schedule : l.notices) {
           schedule.push_back(seconds(60 + below(600)));
@@ -140,6 +142,26 @@ class world {
         }
       limits_.channels.push_back(l);
     }
+  }
+
+  void regulate(channel_limits& l) {
+    l.hosts = chance(0.6) ? some_host_limits() : host_limits{};
+    l.host_rules.clear();
+    if (chance(0.3)) l.host_rules.push_back({"host" + std::to_string(below(4)), some_host_limits()});
+  }
+  host_limits some_host_limits() {
+    host_limits h;
+    if (chance(0.5)) h.concurrency = static_cast<std::uint32_t>(1 + below(20));
+    h.adaptive = chance(0.3);
+    if (chance(0.3)) {
+      h.rate = static_cast<std::uint32_t>(1 + below(50));
+      h.period = milliseconds(1 + below(3000));
+    }
+    if (chance(0.5)) h.failures = static_cast<std::uint32_t>(1 + below(10));
+    h.probe_every = seconds(1 + below(120));
+    h.run = static_cast<std::uint32_t>(1 + below(30));
+    h.weight = static_cast<std::uint32_t>(1 + below(3));
+    return h;
   }
 
   // --- the disk and those who put mail on it
@@ -250,7 +272,7 @@ class world {
 
   void trouble() {
     if (now_ > traffic_end_) return;
-    switch (below(12)) {
+    switch (below(14)) {
       case 0:
         controller_.reset();
         for (auto& [id, p] : programs_) p.connected = false;
@@ -264,7 +286,10 @@ class world {
       case 2: jump(-hours(24)); break;
       case 3:
         if (!controller_) break;
-        for (auto& c : limits_.channels) c.max_jobs = static_cast<std::uint32_t>(1 + below(4));
+        for (auto& c : limits_.channels) {
+          c.max_jobs = static_cast<std::uint32_t>(1 + below(4));
+          regulate(c);
+        }
         controller_->configure(now_, limits_);
         act();
         break;
@@ -276,6 +301,7 @@ class world {
         break;
       case 5: hold_some(); break;
       case 6: order_some(); break;
+      case 7: dead_until_["host" + std::to_string(below(4))] = now_ + about(10min); break;
       default:
         if (!programs_.empty()) {
           auto victim = programs_.begin();
@@ -301,6 +327,7 @@ class world {
     now_ += by;
     traffic_end_ += by;
     drain_end_ += by;
+    for (auto& [host, until] : dead_until_) until += by;
     armed_ = {};
     disturbed_ = now_;
     if (controller_) {
@@ -607,6 +634,8 @@ class world {
     mail.locked_by = 0;
     outcome result = outcome::finished;
     if (chance(0.1)) result = chance(0.1) ? outcome::released : outcome::deferred;
+    if (const auto dead = dead_until_.find(mail.host); dead != dead_until_.end() && now_ < dead->second)
+      result = outcome::deferred;
     if (result == outcome::finished) {
       mail.phase = phase::finished;
       --unfinished_;
@@ -719,6 +748,7 @@ class world {
   std::priority_queue<event> events_;
   std::vector<mail> mails_;
   std::vector<message_file> files_;
+  std::map<std::string, time_point> dead_until_;
   std::map<std::uint32_t, std::size_t> current_file_;
   std::map<std::uint64_t, program> programs_;
   std::map<std::uint64_t, std::uint64_t> program_of_worker_;

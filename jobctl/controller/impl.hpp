@@ -218,6 +218,7 @@ struct controller::impl {
   std::uint32_t hand_out(channel_state&, std::uint32_t worker, std::uint32_t most);
   /// Whose turn it is at that priority, and how many may be given of it in a row.
   std::uint32_t next_in_turn(const channel_state&, const worker&, unsigned priority) const;
+  void count_failure(std::uint32_t message);
   void take_result(std::uint32_t worker, std::uint32_t message, const message_result&);
   void tell_to_stop(std::uint32_t worker, std::string why);
 

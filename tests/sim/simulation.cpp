@@ -525,6 +525,10 @@ class world {
   }
   void carry_out(action::notice& n) {
     const std::uint64_t mine = incarnation_;
+    const mail& waiting = mails_[find(n.id)];
+    const auto& schedule = limits_.channels[waiting.channel].notices[static_cast<unsigned>(waiting.priority)];
+    if (n.last && now_ < waiting.committed + schedule.back() && now_ >= waiting.committed)
+      fail("a message is returned before its time");
     after(milliseconds(1 + below(20)), [this, n, mine] {
       if (mine != incarnation_ || !controller_) return;
       const std::uint32_t i = find(n.id);
@@ -539,10 +543,6 @@ class world {
       } else if (chance(0.05)) {
         what = notice_outcome::failed;
       } else if (n.last) {
-        if (now_ <
-                m.committed + limits_.channels[m.channel].notices[static_cast<unsigned>(m.priority)].back() &&
-            now_ >= m.committed)
-          fail("a message is returned before its time");
         m.phase = phase::finished;
         --unfinished_;
         ++totals_.expired;

@@ -65,8 +65,33 @@ response answer_of(const explanation& e) {
   return r;
 }
 
-/// Why what is due in a channel is not being worked on, or how it is.
-std::string why_ready(const backend& b, channel_no c) {
+/// What keeps a destination from being given more; empty: nothing.
+std::string why_blocked(const backend& b, channel_no c, std::string_view host) {
+  destination_figures d;
+  if (!b.state().find_destination(c, host, d)) return {};
+  const std::string name = host.empty() ? "its destination" : std::string(host);
+  switch (d.barrier) {
+    case barrier::none: break;
+    case barrier::concurrency:
+      return fmt::format("it is due, and {} may have {} in hand at a time, which it has", name,
+                         messages(d.concurrency));
+    case barrier::rate:
+      return fmt::format("it is due, and as much as the rate of {} allows was given out; more {}", name,
+                         when(d.until, b.now()));
+    case barrier::dead:
+      return fmt::format(
+          "it is due, but {} attempts in a row failed for {}, which counts as dead: one message is tried {}",
+          d.failures, name, when(d.until, b.now()));
+    case barrier::probing:
+      return fmt::format(
+          "it is due, but {} counts as dead after {} failed attempts; one message is being tried now", name,
+          d.failures);
+  }
+  return {};
+}
+
+/// Why what is due in a channel, for a host, is not being worked on, or how it is.
+std::string why_ready(const backend& b, channel_no c, std::string_view host) {
   const controller& state = b.state();
   const std::string& name = state.channel_name(c);
   const channel_figures f = state.figures(c);
@@ -74,6 +99,7 @@ std::string why_ready(const backend& b, channel_no c) {
   if (f.stopped) return fmt::format("channel {} is stopped; 'jobctl start {}' lets it go on", name, name);
   if (b.program_of(c).empty())
     return fmt::format("channel {} has no program; [channel {}] program names one", name, name);
+  if (const std::string at_host = why_blocked(b, c, host); !at_host.empty()) return at_host;
   if (f.workers > 0)
     return fmt::format(
         "it is due, and waits for its turn: {} are due and {} in hand, with {} program{} at work",
@@ -131,7 +157,7 @@ explanation of_message(const backend& b, const message_report& m) {
                       row.attempts == 1 ? "An attempt has" : fmt::format("{} attempts have", row.attempts),
                       when(row.due, now), e.what);
   } else {
-    e.text = why_ready(b, row.channel) + ".";
+    e.text = why_ready(b, row.channel, row.host) + ".";
     e.text[0] = static_cast<char>(e.text[0] >= 'a' && e.text[0] <= 'z' ? e.text[0] - 32 : e.text[0]);
   }
   if (!e.last_error.empty()) e.text += " The last error was: " + e.last_error;
@@ -161,6 +187,7 @@ struct crowd {
   std::optional<message_id> failed;  // deferred after an attempt
   std::string failed_channel;
   std::optional<channel_no> ready_in;
+  std::string ready_host;  // of the same
 };
 
 crowd look_at(const controller& state, const list_filter& filter) {
@@ -180,7 +207,10 @@ crowd look_at(const controller& state, const list_filter& filter) {
       }
     } else {
       ++c.ready;
-      if (!c.ready_in) c.ready_in = row.channel;
+      if (!c.ready_in) {
+        c.ready_in = row.channel;
+        c.ready_host = row.host;
+      }
     }
   }
   c.more = cursor != 0;
@@ -192,7 +222,7 @@ std::string describe(const backend& b, const crowd& c) {
   const auto add = [&](std::uint64_t n, const std::string& words) {
     if (n > 0) text += fmt::format("{}{} {}", text.empty() ? "" : "; ", n, words);
   };
-  add(c.ready, c.ready_in ? "due: " + why_ready(b, *c.ready_in) : "due");
+  add(c.ready, c.ready_in ? "due: " + why_ready(b, *c.ready_in, c.ready_host) : "due");
   add(c.in_hand, "in hand of programs");
   add(c.deferred, fmt::format("deferred, the next one {}{}", c.more ? "by then at the latest, " : "",
                               when(c.next, b.now())));

@@ -23,6 +23,7 @@ class server_backend final : public admin::backend {
   std::vector<worker_info> workers() const override { return server_.workers(); }
   scan_progress progress() const override { return server_.progress(); }
   server_counters counters() const override { return server_.counters(); }
+  time_point counting_since() const override { return server_.counting_since(); }
   event_log& events() override { return server_.events(); }
   std::string program_of(channel_no c) const override { return server_.program_of(c); }
   void order(message_order o, std::vector<message_id> ids, std::function<void(order_outcome)> done) override {

@@ -31,6 +31,7 @@ class backend {
   virtual scan_progress progress() const = 0;
   virtual server_counters counters() const = 0;
   virtual event_log& events() = 0;
+  virtual time_point counting_since() const = 0;
   virtual std::string program_of(channel_no) const = 0;
 
   virtual void run_channel(channel_no) = 0;

@@ -4,6 +4,7 @@
 #include "jobctl/admin/listing.hpp"
 #include "jobctl/admin/message_report.hpp"
 #include "jobctl/admin/order_request.hpp"
+#include "jobctl/admin/metrics.hpp"
 #include "jobctl/admin/search.hpp"
 #include "jobctl/admin/target.hpp"
 #include "jobctl/admin/why.hpp"
@@ -255,6 +256,50 @@ void set_stopped(exchange x, bool stopped) {
 void post_stop_channel(exchange x) { set_stopped(std::move(x), true); }
 void post_start_channel(exchange x) { set_stopped(std::move(x), false); }
 
+json::object totals_to_json(const channel_totals& t) {
+  return {{"enqueued", t.enqueued}, {"finished", t.finished}, {"returned", t.returned},
+          {"bad", t.bad},           {"left", t.left},         {"failed_attempts", t.failed_attempts},
+          {"warned", t.warned}};
+}
+
+void get_counters(exchange x) {
+  const controller& state = x.backend.state();
+  json::array channels;
+  channel_totals sum;
+  for (const channel_no c : channels_by_name(state)) {
+    const channel_totals& t = state.totals(c);
+    sum.enqueued += t.enqueued;
+    sum.finished += t.finished;
+    sum.returned += t.returned;
+    sum.bad += t.bad;
+    sum.left += t.left;
+    sum.failed_attempts += t.failed_attempts;
+    sum.warned += t.warned;
+    json::object row{{"channel", state.channel_name(c)}};
+    for (auto& field : totals_to_json(t)) row.insert(std::move(field));
+    channels.push_back(std::move(row));
+  }
+  x.answer(json_response(json::object{{"time", json_time(x.backend.now())},
+                                      {"since", json_time(x.backend.counting_since())},
+                                      {"complete", complete(x.backend)},
+                                      {"channels", std::move(channels)},
+                                      {"total", totals_to_json(sum)}}));
+}
+
+void get_metrics(exchange x) {
+  response r;
+  r.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  r.body = metrics_text(x.backend);
+  x.answer(std::move(r));
+}
+
+void get_health(exchange x) {
+  const health h = health_of(x.backend);
+  response r = json_response(h.body);
+  r.status = h.ready ? 200 : 503;
+  x.answer(std::move(r));
+}
+
 // Whoever does not follow gets everything at once.
 void get_events(exchange x) {
   const auto request = parse_events_request(x.target, x.backend.state());
@@ -400,8 +445,8 @@ void post_stop(exchange x) {
 
 struct route {
   method allowed;
-  std::size_t segments;    // of the path, "v1" included
-  std::string_view first;  // the second segment
+  std::size_t segments;    // of the path, "v1" included; 1: there is no "v1"
+  std::string_view first;  // the one behind it
   std::string_view last;   // the fourth, if there are four
   void (*handle)(exchange);
   std::initializer_list<std::string_view> parameters;
@@ -421,12 +466,16 @@ const route routes[] = {
     {method::post, 4, "channels", "start", post_start_channel, {}},
     {method::get, 2, "jobs", "", get_jobs, {}},
     {method::get, 2, "events", "", get_events, {}, true},
+    {method::get, 2, "counters", "", get_counters, {}},
     {method::get, 2, "status", "", get_status, {}},
+    {method::get, 1, "metrics", "", get_metrics, {}},
+    {method::get, 1, "health", "", get_health, {}},
     {method::post, 2, "reload", "", post_reload, {}},
     {method::post, 2, "stop", "", post_stop, {"now", "leave_programs"}},
 };
 
 bool matches(const route& r, const std::vector<std::string>& path) {
+  if (r.segments == 1) return path.size() == 1 && path[0] == r.first;
   return path.size() == r.segments && path[0] == "v1" && path[1] == r.first &&
          (path.size() < 4 || path[3] == r.last);
 }

@@ -11,6 +11,7 @@
 // Costs: at most 100 bytes per message in all; O(1) or O(log n) per event.
 #pragma once
 
+#include "jobctl/controller/totals.hpp"
 #include "jobctl/controller/transition.hpp"
 #include "queue/message_id.hpp"
 #include "queue/state.hpp"
@@ -261,6 +262,20 @@ struct channel_figures {
   time_point oldest{};  ///< commit time of the oldest ready message; epoch: none
 };
 
+/// A destination host of a channel.
+struct destination_count {
+  channel_no channel{};
+  std::string_view host;  ///< valid until the next event
+  std::uint64_t messages = 0;
+};
+
+/// The destinations with the most messages, and how much the others have.
+struct destination_counts {
+  std::vector<destination_count> largest;  ///< the largest first
+  std::uint64_t count = 0;                 ///< destinations in all
+  std::uint64_t others = 0;                ///< messages of those that are not among the largest
+};
+
 /// One row of a listing.
 struct listed {
   message_id id;
@@ -379,7 +394,18 @@ class controller {
   channel_figures figures(channel_no) const;
   /// False: no message of the channel is for that host (and none was lately).
   bool find_destination(channel_no, std::string_view host, destination_figures&) const;
+  /// Looks at every destination: microseconds for a thousand of them.
+  destination_counts largest_destinations(std::size_t most) const;
+
+  // --- totals, over restarts (totals.cpp)
+  /// What an earlier controller had counted; before any message of the channel is found.
+  void restore_totals(channel_no, const channel_totals&);
+  /// Every message that was there at the start has been found: from now on arrivals are counted as they come.
+  void index_is_complete();
+  const channel_totals& totals(channel_no) const;
+
   std::vector<channel_no> channels() const;
+  std::size_t channel_count() const;  ///< their numbers are 0 to this less 1
   bool find(const message_id&, listed&) const;
   /// Up to `most` rows that match, from a cursor on (0: start; updated; 0 again when there are no more).
   /// Looks at no more than `list_effort` messages, so that no question holds up the mail: fewer than `most`

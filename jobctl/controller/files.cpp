@@ -195,6 +195,7 @@ void controller::messages_found(time_point wall, channel_no channel, file_key ke
     ++f.used;
     ++s.destinations[m.destination].count;
     s.channels[c].bytes += m.size;
+    if (s.index_complete) ++s.channels[c].totals.enqueued;
     s.note(how == sighting::announced ? transition_kind::queued : transition_kind::found, i);
     s.arriving = i;
     const std::uint32_t holder =
@@ -259,7 +260,10 @@ void controller::moved(time_point wall, message_id from, message_id to) {
     const bool to_hold = m.where == place::held;
     const moment until = m.hold_ends ? m.due : 0;
     m.owed = m.moving = false;
+    channel_totals& totals = s.channel_of(m).totals;
     s.forget(i);
+    --totals.left;  // it was counted twice, and has not gone
+    if (s.index_complete) --totals.enqueued;
     if (ordered && known != queue_file::slot_finished) s.order(known, to_hold, until);
   } else {
     s.files[old_file].slots[from.slot] = queue_file::slot_finished;

@@ -84,6 +84,7 @@ struct controller::impl {
   action_list actions;
   bool observed = false;
   std::vector<transition> transitions;
+  bool index_complete = false;    ///< see totals.cpp
   std::uint32_t arriving = none;  ///< a message whose arrival was noted: that it is ready needs no saying
   std::uint32_t notices_under_way = 0;
   moment started = 0;

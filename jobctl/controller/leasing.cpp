@@ -245,11 +245,13 @@ void controller::impl::take_result(std::uint32_t w, std::uint32_t i, const messa
   switch (r.outcome) {
     case outcome::finished:
       ++c.finished;
+      ++c.totals.finished;
       learn(i, true);
       note(transition_kind::finished, i);
       return forget(i);
     case outcome::gone: note(transition_kind::gone, i); return forget(i);
     case outcome::bad:
+      ++c.totals.bad;
       note(transition_kind::bad, i);
       actions.emplace_back(action::set_aside{channel_no{workers[w].channel}, r.id});
       return forget(i);

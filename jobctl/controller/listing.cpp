@@ -82,6 +82,8 @@ std::vector<channel_no> controller::channels() const {
   return all;
 }
 
+std::size_t controller::channel_count() const { return impl_->channels.size(); }
+
 channel_figures controller::figures(channel_no number) const {
   const impl& s = *impl_;
   const channel_state& c = s.channels.at(static_cast<std::uint32_t>(number));
@@ -179,6 +181,33 @@ std::vector<listed> controller::impl::list_named(const list_filter& filter, std:
     rows.push_back(row(i));
   }
   return rows;
+}
+
+destination_counts controller::largest_destinations(std::size_t most) const {
+  const impl& s = *impl_;
+  destination_counts found;
+  const auto more = [](const destination_count& a, const destination_count& b) {
+    return a.messages > b.messages;
+  };
+  std::vector<destination_count>& heap = found.largest;  // the smallest of them in front
+  for (std::uint32_t d = s.destinations.next_live(0); d < s.destinations.end();
+       d = s.destinations.next_live(d + 1)) {
+    const destination& each = s.destinations[d];
+    ++found.count;
+    if (heap.size() == most && (most == 0 || each.count <= heap.front().messages)) {
+      found.others += each.count;
+      continue;
+    }
+    if (heap.size() == most) {
+      found.others += heap.front().messages;
+      std::ranges::pop_heap(heap, more);
+      heap.pop_back();
+    }
+    heap.push_back({channel_no{each.channel}, each.host, each.count});
+    std::ranges::push_heap(heap, more);
+  }
+  std::ranges::sort_heap(heap, more);
+  return found;
 }
 
 std::vector<listed> controller::list(const list_filter& filter, std::size_t most,

@@ -135,6 +135,8 @@ void controller::noticed(time_point wall, message_id id, notice_outcome what, st
     case notice_outcome::finished:
       ++c.expired;
       ++c.finished;
+      ++c.totals.returned;
+      ++c.totals.finished;
       s.note(transition_kind::returned, i);
       s.forget(i);
       return s.settle();
@@ -149,6 +151,7 @@ void controller::noticed(time_point wall, message_id id, notice_outcome what, st
       break;
     case notice_outcome::done:
       ++c.warned;
+      ++c.totals.warned;
       s.note(transition_kind::warned, i);
       m.notices = std::min<std::uint32_t>(step, 7);
       s.end_notice(i);

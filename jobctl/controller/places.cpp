@@ -160,6 +160,7 @@ void controller::impl::forget(std::uint32_t i) {
   destination& d = destinations[m.destination];
   channel_state& c = channels[d.channel];
   c.bytes -= m.size;
+  ++c.totals.left;
   if (--d.count == 0 && flow_over(m.destination)) drop_destination(m.destination);
   messages.release(i);
 }

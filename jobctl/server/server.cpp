@@ -3,6 +3,7 @@
 #include "enqueue/aliases.hpp"
 #include "jobctl/launcher/channel_command.hpp"
 #include "jobctl/launcher/launcher.hpp"
+#include "jobctl/server/counters_file.hpp"
 #include "jobctl/server/limits.hpp"
 #include "jobctl/server/listener.hpp"
 #include "jobctl/server/log.hpp"
@@ -78,6 +79,7 @@ struct server::impl {
         store(mta::queue::real_file_io(), settings.queue_root()),
         clock_timer(io),
         stop_timer(io),
+        totals_timer(io),
         pool(options.pool_threads),
         processes(io, {settings.log_directory()},
                   [this](std::uint64_t job, pid_t pid, int status) { process_ended(job, pid, status); }),
@@ -163,6 +165,7 @@ struct server::impl {
     } while (more_events);
     in_events = false;
     take_transitions();
+    keep_totals();
     arm_clock();
     if (stage_ == stage::stopping || stage_ == stage::hurried) finish_if_all_left();
   }
@@ -191,6 +194,43 @@ struct server::impl {
                any);
   }
 
+  // In the turn in which they change: nothing that was told to anybody is forgotten with a kill -9.
+  void keep_totals() {
+    const std::size_t count = core.channel_count();
+    kept_totals.resize(count);
+    for (std::size_t c = 0; c < count; ++c) {
+      const channel_no number{static_cast<std::uint32_t>(c)};
+      const channel_totals& t = core.totals(number);
+      if (t == kept_totals[c]) continue;
+      kept_totals[c] = t;
+      totals_file.store(core.channel_name(number), t);
+      if (!std::exchange(totals_changed, true)) sync_totals_soon();
+    }
+  }
+
+  void sync_totals_soon() {
+    totals_timer.expires_after(counters_file::sync_interval);
+    totals_timer.async_wait([this](const boost::system::error_code& cancelled) {
+      if (cancelled) return;
+      totals_changed = false;
+      pool.submit([this] {
+        if (const auto done = totals_file.sync(); !done)
+          log(log_level::error, "counters: {}", done.error().message());
+      });
+    });
+  }
+
+  void open_totals() {
+    const auto opened = totals_file.open(settings.run_directory() + "/counters", now());
+    if (!opened)
+      log(log_level::error, "counters: {}; they begin at 0, and end with this controller",
+          opened.error().message());
+    else if (!opened->empty())
+      log(log_level::warning, "counters: {}", *opened);
+    for (const auto& [name, totals] : totals_file.load())
+      if (const auto channel = find_channel(name)) core.restore_totals(*channel, totals);
+  }
+
   void arm_clock() {
     const auto deadline = core.next_deadline();
     if (deadline == time_point::max()) return;
@@ -210,6 +250,7 @@ struct server::impl {
   }
 
   void index_complete() {
+    core.index_is_complete();
     const auto took = progress.completed - progress.started;
     log(log_level::info, "the index is complete: {} messages in {} files, after {} ms", core.message_count(),
         progress.files, took.count());
@@ -392,6 +433,7 @@ struct server::impl {
     stage_ = stage::stopped;
     stop_timer.cancel();
     clock_timer.cancel();
+    totals_timer.cancel();
     clients.close_all();
     door.close();
     log(log_level::info, "stopped");
@@ -475,11 +517,14 @@ struct server::impl {
   scan_progress progress;
   server_counters counters;
   event_log events;
-  std::vector<transition> transitions;  // reused from turn to turn
+  counters_file totals_file;
+  std::vector<channel_totals> kept_totals;  // by channel_no: what is in the file
+  bool totals_changed = false;              // since it was written to the disk
+  std::vector<transition> transitions;      // reused from turn to turn
 
   stage stage_ = stage::running;
   bool in_events = false, more_events = false;
-  asio::steady_timer clock_timer, stop_timer;
+  asio::steady_timer clock_timer, stop_timer, totals_timer;
   std::chrono::steady_clock::time_point clock_at;
   bool clock_armed = false;
 
@@ -518,6 +563,7 @@ mta::result<> server::open() {
   if (!stopped) return stopped.error();
   i.stopped_channels = std::move(*stopped);
   i.progress.started = now();
+  i.open_totals();
   i.core.observe(true);
   i.core.configure(i.progress.started, limits_of(i.settings, i.stopped_channels));
   i.happened(event_kind::started, event_log::no_channel, fmt::format("process {}", ::getpid()));
@@ -562,6 +608,7 @@ std::vector<worker_info> server::workers() const {
 
 scan_progress server::progress() const { return impl_->progress; }
 server_counters server::counters() const { return impl_->counters; }
+time_point server::counting_since() const { return impl_->totals_file.since(); }
 event_log& server::events() { return impl_->events; }
 
 std::string server::program_of(channel_no channel) const {

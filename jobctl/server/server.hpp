@@ -172,6 +172,8 @@ class server {
   std::vector<worker_info> workers() const;
   scan_progress progress() const;
   server_counters counters() const;
+  /// When counting of what controller::totals() says began.
+  time_point counting_since() const;
   /// What happened lately. Changed by the server only.
   event_log& events();
   /// The path of the program that serves a channel, with its arguments; empty: none is configured.

@@ -135,6 +135,7 @@ class fake_server final : public jobctl::admin::backend {
     return p;
   }
   jobctl::server_counters counters() const override { return {}; }
+  time_point counting_since() const override { return noon - std::chrono::hours(24); }
   jobctl::event_log& events() override { return events_; }
   std::string program_of(jobctl::channel_no) const override { return "/libexec/maildir"; }
   /// As the server, without files: what is returned, removed or routed is gone.

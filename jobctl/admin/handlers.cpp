@@ -13,6 +13,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -286,6 +287,41 @@ void get_counters(exchange x) {
                                       {"total", totals_to_json(sum)}}));
 }
 
+json::array names_of(const controller& state, const std::vector<channel_no>& channels) {
+  json::array names;
+  for (const channel_no c : channels) names.emplace_back(state.channel_name(c));
+  return names;
+}
+
+void get_pools(exchange x) {
+  const controller& state = x.backend.state();
+  json::array pools;
+  for (const pool_figures& p : state.pools())
+    pools.push_back({{"pool", p.name},
+                     {"jobs", p.jobs},
+                     {"job_limit", p.job_limit},
+                     {"waiting", names_of(state, p.waiting)},
+                     {"channels", names_of(state, p.channels)}});
+  x.answer(json_response(json::object{{"pools", std::move(pools)}}));
+}
+
+void get_destinations(exchange x) {
+  std::size_t limit = default_page;
+  if (const std::string* text = x.target.find("limit")) {
+    const auto [end, wrong] = std::from_chars(text->data(), text->data() + text->size(), limit);
+    if (wrong != std::errc() || end != text->data() + text->size() || limit == 0 || limit > largest_page)
+      return x.answer(handlers::error_response(
+          400, "bad_request", fmt::format("limit: '{}' is not a number from 1 to {}", *text, largest_page)));
+  }
+  const controller& state = x.backend.state();
+  const destination_counts found = state.largest_destinations(limit);
+  json::array rows;
+  for (const destination_count& d : found.largest)
+    rows.push_back({{"channel", state.channel_name(d.channel)}, {"host", d.host}, {"messages", d.messages}});
+  x.answer(json_response(
+      json::object{{"destinations", std::move(rows)}, {"count", found.count}, {"others", found.others}}));
+}
+
 void get_metrics(exchange x) {
   response r;
   r.content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -467,6 +503,8 @@ const route routes[] = {
     {method::get, 2, "jobs", "", get_jobs, {}},
     {method::get, 2, "events", "", get_events, {}, true},
     {method::get, 2, "counters", "", get_counters, {}},
+    {method::get, 2, "pools", "", get_pools, {}},
+    {method::get, 2, "destinations", "", get_destinations, {"limit"}},
     {method::get, 2, "status", "", get_status, {}},
     {method::get, 1, "metrics", "", get_metrics, {}},
     {method::get, 1, "health", "", get_health, {}},

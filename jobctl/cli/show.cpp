@@ -211,13 +211,7 @@ int show(const invocation& in, message_reader& reader, const message_id& id, con
   return print_content(in, reader, id, shown_body_lines, status) ? success : status;
 }
 
-int run(const invocation& in) {
-  if (!in.has("id")) return in.fail(usage, "name at least one message id; 'jobctl ls' lists them.");
-  const auto flag = [&](const char* name) { return in.get<bool>(name); };
-  const wanted want{flag("envelope"), flag("history"), flag("content"), flag("raw"), flag("json")};
-  if (want.json && (want.content || want.raw))
-    return in.fail(usage, "--json does not go with --content and --raw.");
-  if (want.raw && want.content) return in.fail(usage, "--raw and --content exclude each other.");
+int show_all(const invocation& in, const wanted& want) {
   std::vector<message_id> ids;
   for (const std::string& text : in.get<std::vector<std::string>>("id")) {
     const auto id = mta::queue::parse_message_id(text);
@@ -239,6 +233,26 @@ int run(const invocation& in) {
   return status;
 }
 
+int run(const invocation& in) {
+  if (!in.has("id")) return in.fail(usage, "name at least one message id; 'jobctl ls' lists them.");
+  const auto flag = [&](const char* name) { return in.get<bool>(name); };
+  const wanted want{flag("envelope"), flag("history"), flag("content"), flag("raw"), flag("json")};
+  if (want.json && (want.content || want.raw))
+    return in.fail(usage, "--json does not go with --content and --raw.");
+  if (want.raw && want.content) return in.fail(usage, "--raw and --content exclude each other.");
+  return show_all(in, want);
+}
+
+void describe_history(po::options_description& options) {
+  options.add_options()  //
+      ("id", po::value<std::vector<std::string>>()->value_name("ID"), "message id");
+}
+
+int run_history(const invocation& in) {
+  if (!in.has("id")) return in.fail(usage, "name at least one message id; 'jobctl ls' lists them.");
+  return show_all(in, {false, true, false, false, false});
+}
+
 }  // namespace
 
 const command show_command = {
@@ -258,5 +272,21 @@ const command show_command = {
     describe,
     "id",
     run};
+
+const command history_command = {
+    "history",
+    "Show what has happened to a message",
+    "ID...",
+    "The same as 'jobctl show --history': one line an event, as programs and controller noted it in the "
+    "message's "
+    "file, oldest first. 'jobctl log --id' has what the controller remembers of it.",
+    "  jobctl history 0C9V3K8ZC4S0R.1.17",
+    "  0    printed\n"
+    "  1    no such message: finished, removed, or never there\n"
+    "  65   not a message id, or the message is damaged\n"
+    "  77   no permission to read it",
+    describe_history,
+    "id",
+    run_history};
 
 }  // namespace jobctl::cli

@@ -262,6 +262,13 @@ struct channel_figures {
   time_point oldest{};  ///< commit time of the oldest ready message; epoch: none
 };
 
+struct pool_figures {
+  std::string name;
+  std::uint32_t jobs = 0, job_limit = 0;
+  std::vector<channel_no> waiting;   ///< that want to launch one more, in turn
+  std::vector<channel_no> channels;  ///< that share it
+};
+
 /// A destination host of a channel.
 struct destination_count {
   channel_no channel{};
@@ -405,6 +412,7 @@ class controller {
   const channel_totals& totals(channel_no) const;
 
   std::vector<channel_no> channels() const;
+  std::vector<pool_figures> pools() const;
   std::size_t channel_count() const;  ///< their numbers are 0 to this less 1
   bool find(const message_id&, listed&) const;
   /// Up to `most` rows that match, from a cursor on (0: start; updated; 0 again when there are no more).

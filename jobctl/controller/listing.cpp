@@ -82,6 +82,19 @@ std::vector<channel_no> controller::channels() const {
   return all;
 }
 
+std::vector<pool_figures> controller::pools() const {
+  const impl& s = *impl_;
+  std::vector<pool_figures> all;
+  for (const pool_state& p : s.pools) {
+    pool_figures f{p.limits.name, p.jobs, p.limits.job_limit, {}, {}};
+    for (const std::uint32_t c : p.waiting) f.waiting.push_back(channel_no{c});
+    all.push_back(std::move(f));
+  }
+  for (std::uint32_t c = 0; c < s.channels.size(); ++c)
+    all[s.channels[c].pool].channels.push_back(channel_no{c});
+  return all;
+}
+
 std::size_t controller::channel_count() const { return impl_->channels.size(); }
 
 channel_figures controller::figures(channel_no number) const {

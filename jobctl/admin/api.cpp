@@ -1,6 +1,7 @@
 #include "jobctl/admin/api.hpp"
 
 #include "jobctl/admin/http_server.hpp"
+#include "jobctl/admin/token.hpp"
 #include "jobctl/server/server.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -54,11 +55,28 @@ struct api::impl {
   impl(boost::asio::io_context& io, server& s) : backend(s), http(io, backend) {}
   server_backend backend;
   admin::http_server http;
+  std::string address;  // listened on at present
 };
 
 api::api(boost::asio::io_context& io, server& s) : impl_(std::make_unique<impl>(io, s)) {}
 api::~api() = default;
 void api::listen(const std::string& socket_path) { impl_->http.listen(socket_path); }
+
+mta::result<std::string> api::listen_tcp(const mta::config::http_settings& wanted) {
+  impl_->address.clear();
+  std::string token;
+  if (!wanted.listen.empty()) {
+    auto read = admin::read_token(wanted.token_file);
+    if (!read) {
+      (void)impl_->http.listen_tcp({}, {});
+      return read.error();
+    }
+    token = std::move(*read);
+  }
+  if (auto listening = impl_->http.listen_tcp(wanted.listen, token); !listening) return listening.error();
+  return impl_->address = wanted.listen;
+}
+
 void api::close() { impl_->http.close(); }
 
 }  // namespace jobctl

@@ -4,7 +4,9 @@
 #include "jobctl/admin/handlers.hpp"
 #include "jobctl/version.hpp"
 
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -13,6 +15,7 @@
 #include <boost/beast/http/chunk_encode.hpp>
 
 #include <array>
+#include <charconv>
 #include <optional>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,7 +28,10 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
+using asio::ip::tcp;
 using asio::local::stream_protocol;
+/// Of either kind.
+using any_socket = asio::generic::stream_protocol::socket;
 using boost::system::error_code;
 
 // A client that asks nothing, or does not read, is dropped; a page of 10,000 rows is about 2.5 MB and takes
@@ -46,6 +52,16 @@ std::int64_t user_of(stream_protocol::socket& s) {
   socklen_t size = sizeof who;
   return ::getsockopt(s.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? std::int64_t{who.uid}
                                                                                     : -1;
+/// Takes as long whatever the first difference is.
+bool same_token(std::string_view given, std::string_view token) {
+  if (token.empty()) return false;
+  unsigned difference = given.size() == token.size() ? 0 : 1;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const volatile unsigned char a = static_cast<unsigned char>(given[i]);
+    const volatile unsigned char b = static_cast<unsigned char>(token[i % token.size()]);
+    difference |= static_cast<unsigned>(a ^ b);
+  }
+  return difference == 0;
 }
 
 }  // namespace
@@ -54,15 +70,19 @@ struct http_server::impl : std::enable_shared_from_this<http_server::impl> {
   class connection;
 
   impl(asio::io_context& context, admin::backend& b)
-      : io(context), backend(b), handlers(b), acceptor(context), pause(context) {}
+      : io(context), backend(b), handlers(b), acceptor(context), tcp_acceptor(context), pause(context) {}
 
-  void accept();
+  template <class Acceptor>
+  void accept(Acceptor&);
+  mta::result<unsigned> listen_tcp(const std::string& address);
   void close();
 
   asio::io_context& io;
   admin::backend& backend;
   admin::handlers handlers;
   stream_protocol::acceptor acceptor;
+  tcp::acceptor tcp_acceptor;
+  std::string token;         // that requests over TCP have to carry; empty: none is let in
   asio::steady_timer pause;  // after an accept that failed (no descriptors left)
   std::string path;
   bool closed = false;
@@ -80,6 +100,13 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
         timer_(owner_->io),
         pace_(owner_->io),
         user_(user_of(socket_)) {
+  /// `guarded`: only requests with the token are answered.
+  connection(std::shared_ptr<impl> owner, any_socket socket, bool guarded)
+      : owner_(std::move(owner)),
+        guarded_(guarded),
+        socket_(std::move(socket)),
+        timer_(owner_->io),
+        pace_(owner_->io) {
     owner_->connections.insert(this);
   }
   ~connection() {
@@ -152,6 +179,9 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
 
     const auto& message = parser_->get();
     keep_alive_ = message.keep_alive() && !owner_->closed;
+    if (guarded_ && !carries_token(message))
+      return refuse(401, "unauthorized",
+                    "over TCP each request needs the header 'Authorization: Bearer TOKEN'");
     admin::request q;
     q.method = message.method() == http::verb::get    ? admin::method::get
                : message.method() == http::verb::post ? admin::method::post
@@ -161,6 +191,13 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     q.user = user_;
     timer_.cancel();  // the time that the answer takes is ours, not the client's
     owner_->handlers.handle(q, [self = shared_from_this()](admin::response r) { self->send(std::move(r)); });
+  }
+
+  template <class Message>
+  bool carries_token(const Message& m) const {
+    constexpr std::string_view scheme = "Bearer ";
+    const std::string_view given = m[http::field::authorization];
+    return given.starts_with(scheme) && same_token(given.substr(scheme.size()), owner_->token);
   }
 
   void send(admin::response r) {
@@ -182,6 +219,7 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     m.version(11);
     m.set(http::field::server, std::string("jobctl/") + version);
     m.set(http::field::content_type, r.content_type);
+    if (r.status == 401) m.set(http::field::www_authenticate, "Bearer");
     if (!r.allow.empty()) m.set(http::field::allow, r.allow);
     m.keep_alive(keep_alive_);
   }
@@ -190,7 +228,7 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     if (e) return drop();
     if (keep_alive_ && !owner_->closed) return read();
     error_code ignored;
-    socket_.shutdown(stream_protocol::socket::shutdown_send, ignored);
+    socket_.shutdown(any_socket::shutdown_send, ignored);
     drop();
   }
 
@@ -207,7 +245,7 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     header_->chunked(true);
     serializer_.emplace(*header_);
     // It has nothing more to say: whatever comes, its end above all, ends this.
-    socket_.async_wait(stream_protocol::socket::wait_read, [self = shared_from_this()](error_code e) {
+    socket_.async_wait(any_socket::wait_read, [self = shared_from_this()](error_code e) {
       if (!e) self->drop();
     });
     http::async_write_header(socket_, *serializer_, [self = shared_from_this()](error_code e, std::size_t) {
@@ -327,7 +365,8 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
   }
 
   std::shared_ptr<impl> owner_;
-  stream_protocol::socket socket_;
+  const bool guarded_;
+  any_socket socket_;
   asio::steady_timer timer_;
   asio::steady_timer pace_;  // between pieces of events
   beast::flat_buffer buffer_{most_header_bytes + most_order_bytes};
@@ -343,25 +382,51 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
   bool ending_ = false;
 };
 
-void http_server::impl::accept() {
-  acceptor.async_accept([self = shared_from_this()](error_code e, stream_protocol::socket socket) {
-    if (self->closed) return;
+template <class Acceptor>
+void http_server::impl::accept(Acceptor& from) {
+  using protocol = typename Acceptor::protocol_type;
+  from.async_accept([self = shared_from_this(), &from](error_code e, typename protocol::socket socket) {
+    if (self->closed || e == asio::error::operation_aborted) return;
     if (e) {
       // Out of descriptors or memory, most likely: the client waits in the socket's backlog.
       self->pause.expires_after(std::chrono::milliseconds(200));
-      self->pause.async_wait([self](error_code cancelled) {
-        if (!cancelled && !self->closed) self->accept();
+      self->pause.async_wait([self, &from](error_code) {
+        if (!self->closed && from.is_open()) self->accept(from);
       });
       return;
     }
+    constexpr bool guarded = std::is_same_v<protocol, tcp>;
     const bool full = self->connections.size() >= most_connections;
-    auto c = std::make_shared<connection>(self, std::move(socket));
+    auto c = std::make_shared<connection>(self, any_socket(std::move(socket)), guarded);
     if (full)
       c->refuse(503, "busy", "64 clients are connected; try again");
     else
       c->read();
-    self->accept();
+    self->accept(from);
   });
+}
+
+mta::result<unsigned> http_server::impl::listen_tcp(const std::string& address) {
+  error_code e;
+  tcp_acceptor.close(e);
+  if (address.empty()) return 0u;
+  const std::size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  unsigned short port = 0;
+  std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
+  const tcp::endpoint where(asio::ip::make_address(host, e), port);
+  if (!e) tcp_acceptor.open(where.protocol(), e);
+  if (!e) tcp_acceptor.set_option(tcp::acceptor::reuse_address(true), e);
+  if (!e) tcp_acceptor.bind(where, e);
+  if (!e) tcp_acceptor.listen(asio::socket_base::max_listen_connections, e);
+  if (e) {
+    error_code ignored;
+    tcp_acceptor.close(ignored);
+    return mta::error(std::error_code(e.value(), std::system_category()), "listen on " + address);
+  }
+  accept(tcp_acceptor);
+  return static_cast<unsigned>(tcp_acceptor.local_endpoint().port());
 }
 
 void http_server::impl::close() {
@@ -369,6 +434,7 @@ void http_server::impl::close() {
   closed = true;
   error_code ignored;
   acceptor.close(ignored);
+  tcp_acceptor.close(ignored);
   pause.cancel();
   if (!path.empty()) ::unlink(path.c_str());
   std::vector<std::shared_ptr<connection>> open;
@@ -402,7 +468,12 @@ void http_server::listen(const std::string& socket_path) {
   if (::chmod(socket_path.c_str(), 0660) != 0) throw mta::exception(mta::os_error("chmod " + socket_path));
   impl_->acceptor.listen(asio::socket_base::max_listen_connections, e);
   check(e, "listen on ");
-  impl_->accept();
+  impl_->accept(impl_->acceptor);
+}
+
+mta::result<unsigned> http_server::listen_tcp(const std::string& address, const std::string& token) {
+  impl_->token = token;
+  return impl_->listen_tcp(token.empty() ? std::string() : address);
 }
 
 void http_server::close() { impl_->close(); }

@@ -2,6 +2,7 @@
 #include "enqueue/aliases.hpp"
 #include "enqueue/routing.hpp"
 #include "jobctl/cli/check_queue.hpp"
+#include "jobctl/admin/token.hpp"
 #include "jobctl/cli/site.hpp"
 
 #include <boost/json.hpp>
@@ -37,6 +38,12 @@ void check_programs(const settings& site, load_error& found) {
     if (const auto path = mta::config::find_program(c.program[0]); !path)
       found.problems.push_back({0, fmt::format("channel {}: program: {}", c.name, path.error().message())});
   }
+}
+
+void check_token(const settings& site, load_error& found) {
+  if (site.http.listen.empty()) return;
+  if (const auto token = admin::read_token(site.http.token_file); !token)
+    found.problems.push_back({0, "[http] token_file: " + token.error().message()});
 }
 
 void check_aliases(const settings& site, load_error& found) {
@@ -129,6 +136,7 @@ int run(const invocation& in) {
   found.code = make_error_code(mta::errc::not_configured);
   check_programs(*site, found);
   check_aliases(*site, found);
+  check_token(*site, found);
   const std::vector<std::string> notes = notes_about(*site);
   if (json)
     print_json(in, &*site, found, notes);

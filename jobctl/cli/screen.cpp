@@ -42,7 +42,8 @@ std::string fitted(const std::string& text, std::size_t columns) {
 }  // namespace
 
 screen::screen(int in, int out) : in_(in), out_(out) {
-  ended = changed = 0;
+  ended = 0;
+  changed = 0;
   (void)::tcgetattr(in_, &before_);
   for (const int number : ending_signals) handle(number, on_signal);
   handle(SIGWINCH, on_signal);
@@ -98,7 +99,10 @@ void screen::show(const std::vector<line>& lines) {
 screen::pressed screen::wait(std::chrono::milliseconds timeout) {
   if (!typed_.empty()) return decode();
   if (ended) return {end};
-  if (std::exchange(changed, 0)) return {resized};
+  if (changed) {
+    changed = 0;
+    return {resized};
+  }
   pollfd p{in_, POLLIN, 0};
   const int n = ::poll(&p, 1, static_cast<int>(std::max<std::int64_t>(0, timeout.count())));
   if (ended) return {end};

@@ -163,6 +163,8 @@ std::string controller::check_invariants() const {
     if (f.ready != c.ready || f.in_hand != c.in_hand || f.deferred != c.deferred || f.held != c.held ||
         f.bytes != c.bytes)
       return channel + ": its counts are wrong";
+    if (s.index_complete && c.totals.enqueued - c.totals.left != f.ready + f.in_hand + f.deferred + f.held)
+      return channel + ": enqueued less left is not what is there";
     for (unsigned p = 0; p < priorities; ++p) {
       std::uint64_t in_ring = 0, ready = 0;
       for (std::uint32_t d = c.ring[p].head; d != none; d = s.destinations[d].turns[p].next) ++in_ring;

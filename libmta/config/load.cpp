@@ -79,6 +79,7 @@ class reader {
   void apply_queue(const section&);
   void apply_dequeue(const section&);
   void apply_notify(const section&);
+  void apply_http(const section&);
   void apply_pool(const section&);
   void apply_channel(const section&);
   void apply_host(const section&);
@@ -107,9 +108,9 @@ class reader {
 // --- lines and sections
 // ------------------------------------------------------------------------------------------
 
-constexpr std::array<std::string_view, 9> known_sections{"jobctl",    "queue",     "dequeue",
-                                                         "notify",    "pool NAME", "channel NAME",
-                                                         "host NAME", "routes",    "routes from CHANNEL"};
+constexpr std::array<std::string_view, 10> known_sections{
+    "jobctl",    "queue",        "dequeue",   "notify", "http",
+    "pool NAME", "channel NAME", "host NAME", "routes", "routes from CHANNEL"};
 
 void reader::heading(int number, std::string_view inside) {
   skipping_ = true;
@@ -117,7 +118,8 @@ void reader::heading(int number, std::string_view inside) {
   section s;
   s.number = number;
   s.kind = words.empty() ? std::string{} : lower_case(words[0]);
-  const bool plain = s.kind == "jobctl" || s.kind == "queue" || s.kind == "dequeue" || s.kind == "notify";
+  const bool plain = s.kind == "jobctl" || s.kind == "queue" || s.kind == "dequeue" || s.kind == "notify" ||
+                     s.kind == "http";
   if (s.kind == "pool" || s.kind == "channel") {
     const bool pool_section = s.kind == "pool";
     if (words.size() != 2 || !(pool_section ? valid_pool_name(words[1]) : valid_channel_name(words[1])))
@@ -293,6 +295,16 @@ void reader::apply_notify(const section& s) {
   known.add_options()("templates", into<absolute_path>(n.templates))(
       "content_limit", into<byte_count<0, 64u << 20>>(n.content_limit))("name", into<display_name>(n.name));
   apply(s, known);
+}
+
+void reader::apply_http(const section& s) {
+  http_settings& h = result_.http;
+  po::options_description known;
+  known.add_options()("listen", into<listen_address>(h.listen))("token_file",
+                                                                into<absolute_path>(h.token_file));
+  apply(s, known);
+  if (!h.listen.empty() && h.token_file.empty())
+    problem(s.number, s.label() + " token_file: expected with listen: nobody is let in without a token");
 }
 
 void reader::apply_pool(const section& s) {
@@ -514,11 +526,12 @@ load_result<settings> reader::read(std::string_view text, std::string_view root_
   read_values();
 
   // [jobctl] first, wherever it stands: `builtin` decides what a channel section starts from.
-  const std::array<std::pair<std::string_view, void (reader::*)(const section&)>, 8> kinds{
+  const std::array<std::pair<std::string_view, void (reader::*)(const section&)>, 9> kinds{
       {{"jobctl", &reader::apply_site},
        {"queue", &reader::apply_queue},
        {"dequeue", &reader::apply_dequeue},
        {"notify", &reader::apply_notify},
+       {"http", &reader::apply_http},
        {"pool", &reader::apply_pool},
        {"channel", &reader::apply_channel},
        {"host", &reader::apply_host},

@@ -147,6 +147,10 @@ std::string to_text(const settings& s) {
   w.key("content_limit", s.notify.content_limit);
   w.key("name", s.notify.name);
 
+  if (!s.http.listen.empty() || !s.http.token_file.empty()) w.section("http");
+  if (!s.http.listen.empty()) w.key("listen", s.http.listen);
+  if (!s.http.token_file.empty()) w.key("token_file", s.http.token_file);
+
   for (const pool& p : s.pools) {
     w.section("pool " + p.name);
     w.key("job_limit", p.job_limit);

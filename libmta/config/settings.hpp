@@ -150,6 +150,12 @@ struct notify_settings {
   std::string name = "Mail Delivery System";  ///< display name of the postmaster who sends them
 };
 
+/// The API over TCP, beside the Unix socket.
+struct http_settings {
+  std::string listen;      ///< "127.0.0.1:9925", "[::1]:9925"; empty: not at all
+  std::string token_file;  ///< absolute path of the file with the token that clients have to send
+};
+
 /// Defaults of mtaDequeueStart() and its C++ form; items given in code win.
 struct dequeue_settings {
   std::chrono::seconds retry_interval{10};  ///< MTA_JBC_RETRY_INTERVAL
@@ -180,6 +186,7 @@ struct settings {
   controller_settings controller;
   dequeue_settings dequeue;
   notify_settings notify;
+  http_settings http;
   std::vector<pool> pools;          ///< never empty
   std::vector<channel> channels;    ///< sorted by name
   std::vector<config::host> hosts;  ///< in file order

@@ -5,6 +5,7 @@
 #include "config/names.hpp"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <charconv>
 
@@ -228,6 +229,23 @@ void read(std::string_view text, group_value& into) {
     throw bad_value{
         "channel (one message for all recipients) or host (one message for each destination host)"};
   }
+}
+
+void read(std::string_view text, listen_address& into) {
+  const bad_value expected{"an IP address and a port, such as 127.0.0.1:9925 or [::1]:9925"};
+  const std::size_t colon = text.rfind(':');
+  if (colon == text.npos) throw expected;
+  try {
+    (void)read_number(text.substr(colon + 1), 1, 65535);
+  } catch (const bad_value&) {
+    throw expected;
+  }
+  std::string host(text.substr(0, colon));
+  const bool six = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (six) host = host.substr(1, host.size() - 2);
+  unsigned char address[16];
+  if (::inet_pton(six ? AF_INET6 : AF_INET, host.c_str(), address) != 1) throw expected;
+  into.value = text;
 }
 
 void read(std::string_view text, log_level_value& into) {

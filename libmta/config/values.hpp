@@ -81,6 +81,9 @@ struct log_level_value {
 struct accounting_value {
   accounting_form value{};
 };
+struct listen_address {
+  std::string value;
+};
 struct charset_value {
   std::string value;
 };
@@ -108,6 +111,7 @@ void read(std::string_view text, pool_name&);
 void read(std::string_view text, group_value&);
 void read(std::string_view text, log_level_value&);
 void read(std::string_view text, accounting_value&);
+void read(std::string_view text, listen_address&);
 void read(std::string_view text, charset_value&);
 void read(std::string_view text, target_value&);
 template <std::uint64_t Least, std::uint64_t Most>

@@ -251,6 +251,8 @@ class world {
 
   void restart() {
     controller_ = std::make_unique<controller>(limits_);
+    for (std::uint32_t c = 0; c < limits_.channels.size(); ++c)
+      controller_->restore_totals(channel_of(c), kept_totals_[c]);
     disturbed_ = now_;
     ++incarnation_;
     jobs_.clear();
@@ -267,6 +269,9 @@ class world {
         after(milliseconds(below(1000)), [this, f, mine] {
           if (mine == incarnation_ && controller_ && !files_[f].removed) tell(f, files_[f].mails);
         });
+    after(milliseconds(1000), [this, mine] {
+      if (mine == incarnation_ && controller_) controller_->index_is_complete();
+    });
     act();
   }
 
@@ -274,6 +279,8 @@ class world {
     if (now_ > traffic_end_) return;
     switch (below(14)) {
       case 0:
+        for (std::uint32_t c = 0; controller_ && c < limits_.channels.size(); ++c)
+          kept_totals_[c] = controller_->totals(channel_of(c));
         controller_.reset();
         for (auto& [id, p] : programs_) p.connected = false;
         program_of_worker_.clear();
@@ -744,6 +751,7 @@ class world {
   time_point disturbed_{};  // the last start of the controller, or setting of the clock
   limits limits_;
   std::unique_ptr<controller> controller_;
+  std::map<std::uint32_t, channel_totals> kept_totals_;  // as the server keeps them over a crash
   std::uint64_t incarnation_ = 0, sequence_ = 0, armings_ = 0, last_program_ = 0, last_worker_ = 0;
   std::priority_queue<event> events_;
   std::vector<mail> mails_;

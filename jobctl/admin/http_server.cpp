@@ -47,11 +47,13 @@ constexpr std::size_t most_followers = 8;
 constexpr std::chrono::milliseconds between_events{5};
 
 /// Who is at the other end; -1: not known.
-std::int64_t user_of(stream_protocol::socket& s) {
+std::int64_t user_of(any_socket& s) {
   ucred who{};
   socklen_t size = sizeof who;
   return ::getsockopt(s.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? std::int64_t{who.uid}
                                                                                     : -1;
+}
+
 /// Takes as long whatever the first difference is.
 bool same_token(std::string_view given, std::string_view token) {
   if (token.empty()) return false;
@@ -94,19 +96,14 @@ struct http_server::impl : std::enable_shared_from_this<http_server::impl> {
 // operation, and by the answer that it waits for.
 class http_server::impl::connection : public std::enable_shared_from_this<connection> {
  public:
-  connection(std::shared_ptr<impl> owner, stream_protocol::socket socket)
-      : owner_(std::move(owner)),
-        socket_(std::move(socket)),
-        timer_(owner_->io),
-        pace_(owner_->io),
-        user_(user_of(socket_)) {
   /// `guarded`: only requests with the token are answered.
   connection(std::shared_ptr<impl> owner, any_socket socket, bool guarded)
       : owner_(std::move(owner)),
         guarded_(guarded),
         socket_(std::move(socket)),
         timer_(owner_->io),
-        pace_(owner_->io) {
+        pace_(owner_->io),
+        user_(guarded ? -1 : user_of(socket_)) {
     owner_->connections.insert(this);
   }
   ~connection() {
@@ -157,6 +154,12 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
 
   void on_header(error_code e) {
     if (e) return on_read(e);
+    if (guarded_ && !carries_token(parser_->get())) {
+      keep_alive_ = false;
+      answering_ = true;
+      return refuse(401, "unauthorized",
+                    "over TCP each request needs the header 'Authorization: Bearer TOKEN'");
+    }
     if (!parser_->get().target().starts_with("/v1/messages/")) {
       if (parser_->content_length() > most_body_bytes) return on_read(http::error::body_limit);
       parser_->body_limit(most_body_bytes);
@@ -179,9 +182,6 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
 
     const auto& message = parser_->get();
     keep_alive_ = message.keep_alive() && !owner_->closed;
-    if (guarded_ && !carries_token(message))
-      return refuse(401, "unauthorized",
-                    "over TCP each request needs the header 'Authorization: Bearer TOKEN'");
     admin::request q;
     q.method = message.method() == http::verb::get    ? admin::method::get
                : message.method() == http::verb::post ? admin::method::post

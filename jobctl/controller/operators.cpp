@@ -144,7 +144,10 @@ void controller::given_back(time_point now, const message_id& id, errand_outcome
     s.resume(i);
     s.expect_notice(i);
   } else {
-    s.channel_of(s.messages[i]).finished += what == errand_outcome::finished ? 1 : 0;
+    if (what == errand_outcome::finished) {
+      ++s.channel_of(s.messages[i]).finished;
+      ++s.channel_of(s.messages[i]).totals.finished;
+    }
     s.note(what == errand_outcome::finished ? transition_kind::finished : transition_kind::gone, i);
     s.forget(i);
   }

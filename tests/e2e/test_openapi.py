@@ -29,6 +29,12 @@ def routes():
     for method, segments, first, last, parameters, own in ROUTE.findall(read("jobctl", "admin", "handlers.cpp")):
         path = {1: f"/{first}", 2: f"/v1/{first}", 3: f"/v1/{first}/{{}}", 4: f"/v1/{first}/{{}}/{last}"}[int(segments)]
         found[method, path] = None if own else set(re.findall(r'"(\w+)"', parameters))
+    # Orders are verbs where ids stand.
+    verbs = re.search(r"verb v : \{([^}]*)\}", read("jobctl", "admin", "order_request.cpp"))[1]
+    found.update({("post", f"/v1/messages/{verb}"): set() for verb in re.findall(r"verb::(\w+)", verbs)})
+    # A selection, and the page of it.
+    selection = re.findall(r'^    \{"(\w+)",', read("jobctl", "admin", "selection.cpp"), re.MULTILINE)
+    found["get", "/v1/messages"] = set(selection) | {"limit", "cursor"}
     return found
 
 
@@ -68,11 +74,12 @@ def problems(value, schema, where):
     return found
 
 
-def ask(site, path, method="GET"):
+def ask(site, path, method="GET", body=""):
     """(status, content type, body)"""
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(site.path("run", "api.sock"))
-        s.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        s.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                  f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
         answer = b""
         while piece := s.recv(65536):
             answer += piece
@@ -123,6 +130,11 @@ class OpenApi(unittest.TestCase):
                         elif kind == "application/x-ndjson":
                             for line in body.splitlines():
                                 self.assertEqual(problems(json.loads(line), content[kind]["schema"], ""), [])
+            body = json.dumps({"ids": [waiting["id"]]})
+            status, kind, body = ask(site, "/v1/messages/hold", "POST", body)
+            self.assertEqual(status, "200", body)
+            report = DESCRIPTION["paths"]["/v1/messages/hold"]["post"]["responses"]["200"]["content"][kind]["schema"]
+            self.assertEqual(problems(json.loads(body), report, ""), [])
             status, kind, body = ask(site, "/v1/messages?limit=no")
             error = DESCRIPTION["paths"]["/v1/messages"]["get"]["responses"][status]["content"][kind]["schema"]
             self.assertEqual(problems(json.loads(body), error, ""), [])

@@ -1,8 +1,8 @@
 // jobctl check: is the configuration right, and the aliases? Needs no controller.
 #include "enqueue/aliases.hpp"
 #include "enqueue/routing.hpp"
-#include "jobctl/cli/check_queue.hpp"
 #include "jobctl/admin/token.hpp"
+#include "jobctl/cli/check_queue.hpp"
 #include "jobctl/cli/site.hpp"
 
 #include <boost/json.hpp>

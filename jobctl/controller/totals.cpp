@@ -4,8 +4,6 @@
 // `enqueued` before all that is there is known, and the equation tells what happened in between.
 #include "jobctl/controller/impl.hpp"
 
-#include <algorithm>
-
 namespace jobctl {
 
 void controller::restore_totals(channel_no channel, const channel_totals& t) {
@@ -22,12 +20,13 @@ void controller::index_is_complete() {
   for (channel_state& c : s.channels) {
     channel_totals& t = c.totals;
     const std::uint64_t present = c.ready + c.in_hand + c.deferred + c.held;
-    const std::uint64_t expected = t.enqueued - std::min(t.left, t.enqueued);
-    if (present > expected) {
-      t.enqueued += present - expected;  // they came while no controller ran
+    const std::uint64_t accounted_for = present + t.left;
+    if (accounted_for > t.enqueued) {
+      t.enqueued = accounted_for;  // they came while no controller ran
     } else {
-      t.left += expected - present;  // programs went on without one
-      t.finished += expected - present;
+      const std::uint64_t unseen = t.enqueued - accounted_for;  // programs went on without one
+      t.left += unseen;
+      t.finished += unseen;
     }
   }
 }

@@ -409,7 +409,7 @@ BOOST_AUTO_TEST_CASE(each_mistake_is_named_with_file_line_key_and_what_was_expec
        "b",
        "site.conf:2: \"host = a?b\": expected text without control characters"},
       {"[jobctrl]\nx = y\n", "site.conf:1: unknown section \"[jobctrl]\"; did you mean [jobctl]?"},
-      {"[]\n", "site.conf:1: unknown section \"[]\"; did you mean [queue]?"},
+      {"[]\n", "site.conf:1: unknown section \"[]\"; did you mean [http]?"},
       {"[chanel x]\n", "site.conf:1: unknown section \"[chanel x]\"; did you mean [channel NAME]?"},
       {"[host *]\n",
        "site.conf:1: \"[host *]\": expected [host NAME] with a domain (example.org), its subdomains "

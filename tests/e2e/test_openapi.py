@@ -20,7 +20,7 @@ def read(*path):
 
 DESCRIPTION = json.loads(read("docs", "openapi.json"))
 # {method::get, 3, "messages", "", get_message, {"now"}}: segments of the path, the one behind v1, the last of four.
-ROUTE = re.compile(r'\{method::(\w+), (\d), "([^"]*)", "([^"]*)",\s*\w+,\s*\{([^}]*)\}(, true)?')
+ROUTE = re.compile(r'\{method::(\w+), (\d), "([^"]*)", "([^"]*)",\s*(?:\w+|\[\][^\n]*?\}),\s*\{([^}]*)\}(, true)?\}')
 
 
 def routes():
@@ -113,7 +113,7 @@ class OpenApi(unittest.TestCase):
             waiting = wait_for("the message", lambda: site.ls("--channel", "maildir"))[0]
             wait_for("the end of the other", lambda: site.figures("bitbucket").get("finished") == 1)
             wait_for("the index", lambda: json.loads(ask(site, "/v1/status")[2])["scan"]["complete"])
-            names = {"{ID}": waiting["id"], "{NAME}": "maildir"}
+            names = {"{ID}": waiting["id"], "{NAME}": "maildir", "{WHAT}": "maildir"}
             for path, methods in DESCRIPTION["paths"].items():
                 for method, operation in methods.items():
                     # What stops the controller comes last, elsewhere; what needs a body or a filter is tested elsewhere, too.

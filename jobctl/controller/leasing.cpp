@@ -233,6 +233,7 @@ moment controller::impl::longest_wait(const channel_state& c, priority p) const 
 void controller::impl::count_failure(std::uint32_t i) {
   message& m = messages[i];
   ++channel_of(m).attempts_failed;
+  ++channel_of(m).totals.failed_attempts;
   if (m.attempts < 0xFFFF) ++m.attempts;
   m.conflicts = m.deaths = 0;
   m.released = false;

@@ -206,6 +206,7 @@ destination_counts controller::largest_destinations(std::size_t most) const {
   for (std::uint32_t d = s.destinations.next_live(0); d < s.destinations.end();
        d = s.destinations.next_live(d + 1)) {
     const destination& each = s.destinations[d];
+    if (each.count == 0) continue;  // only its limits are remembered
     ++found.count;
     if (heap.size() == most && (most == 0 || each.count <= heap.front().messages)) {
       found.others += each.count;

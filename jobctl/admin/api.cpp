@@ -22,6 +22,8 @@ class server_backend final : public admin::backend {
   std::vector<job_info> jobs() const override { return server_.jobs(); }
   std::vector<ended_job> ended_jobs() const override { return server_.ended_jobs(); }
   std::vector<worker_info> workers() const override { return server_.workers(); }
+  const std::vector<periodic_status>& periodic() const override { return server_.periodic(); }
+  mta::result<> run_periodic(std::string_view name) override { return server_.run_periodic(name); }
   scan_progress progress() const override { return server_.progress(); }
   server_counters counters() const override { return server_.counters(); }
   time_point counting_since() const override { return server_.counting_since(); }

@@ -61,6 +61,7 @@ json::object figures_to_json(const channel_figures& f) {
           {"workers", f.workers},
           {"jobs", f.jobs},
           {"stopped", f.stopped},
+          {"opens", json_time(f.hours_change)},
           {"finished", f.finished},
           {"failed_attempts", f.attempts_failed},
           {"warned", f.warned},
@@ -106,6 +107,7 @@ void get_summary(exchange x) {
   }
   json::object totals = figures_to_json(total);
   totals.erase("stopped");
+  totals.erase("opens");
   x.answer(json_response(json::object{{"time", json_time(x.backend.now())},
                                       {"complete", complete(x.backend)},
                                       {"channels", std::move(channels)},
@@ -385,6 +387,35 @@ void get_jobs(exchange x) {
       {"jobs", std::move(running)}, {"workers", std::move(programs)}, {"ended", std::move(ended)}}));
 }
 
+json::value time_or_never(time_point t) { return t == time_point::max() ? json::value() : json_time(t); }
+
+void get_periodic(exchange x) {
+  json::array all;
+  for (const periodic_status& j : x.backend.periodic()) {
+    if (!j.configured) continue;
+    json::object o{{"name", j.name},
+                   {"running", j.running},
+                   {"next", time_or_never(j.next)},
+                   {"started", json_time(j.started)},
+                   {"ended", json_time(j.ended)},
+                   {"clean", j.ended == time_point{} ? json::value() : json::value(j.clean)},
+                   {"outcome", j.outcome},
+                   {"runs", j.runs},
+                   {"failures", j.failures},
+                   {"skipped", j.skipped}};
+    all.push_back(std::move(o));
+  }
+  x.answer(json_response(json::object{{"periodic", std::move(all)}}));
+}
+
+void post_run_periodic(exchange x) {
+  const auto started = x.backend.run_periodic(x.name());
+  if (started) return x.answer(json_response(json::object{{"name", x.name()}, {"started", true}}));
+  const mta::error& e = started.error();
+  if (e.code == mta::errc::busy) return x.answer(handlers::error_response(503, "busy", e.context));
+  x.answer(error_of(e));
+}
+
 // --- the controller
 // --------------------------------------------------------------------------------------------------
 
@@ -505,6 +536,8 @@ const route routes[] = {
     {method::get, 2, "counters", "", get_counters, {}},
     {method::get, 2, "pools", "", get_pools, {}},
     {method::get, 2, "destinations", "", get_destinations, {"limit"}},
+    {method::get, 2, "periodic", "", get_periodic, {}},
+    {method::post, 4, "periodic", "run", post_run_periodic, {}},
     {method::get, 2, "status", "", get_status, {}},
     {method::get, 1, "metrics", "", get_metrics, {}},
     {method::get, 1, "health", "", get_health, {}},

@@ -56,6 +56,7 @@ std::string_view words_for(queue::reason why) {
     case queue::reason::damaged_entry: return "damaged entry";
     case queue::reason::damaged_record: return "damaged record";
     case queue::reason::undeliverable: return "undeliverable";
+    case queue::reason::mail_loop: return "mail loop: too many Received: lines";
   }
   return "";
 }

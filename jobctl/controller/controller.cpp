@@ -35,6 +35,7 @@ void controller::impl::begin(time_point wall) {
                                             " s; whatever waits does not wait longer for it");
     skew += now - t;
     t = now;
+    forget_hours();
   }
   now = t;
   if (started == 0) started = now;
@@ -66,6 +67,8 @@ void controller::impl::settle() {
     const std::uint32_t c = touched.back();
     touched.pop_back();
     channels[c].touched = false;
+    look_at_hours(c);
+    retire(c);
     serve(c);
     staff(c);
     arm(c);
@@ -162,6 +165,7 @@ void controller::configure(time_point now, const limits& l) {
     c.relaunch_delay = milliseconds{0};  // what was wrong may have been put right
     c.relaunch_at = s.now;
     c.threads_seen = 0;
+    c.hours_until = std::numeric_limits<moment>::min();
   }
   for (const channel_state& c : s.channels) s.pools[c.pool].jobs += static_cast<std::uint32_t>(c.jobs.size());
   for (const auto& [number, j] : s.jobs)

@@ -18,6 +18,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -73,6 +74,14 @@ using backoff_schedule = std::vector<std::chrono::seconds>;
 /// Ages, increasing, at which a message's sender is told; at the last one it is returned. Empty: never.
 using notice_schedule = std::vector<std::chrono::seconds>;
 
+/// Whether messages are handed out at some time, and until when that is so.
+struct delivery_hours {
+  bool open = true;
+  time_point until = time_point::max();  ///< max(): for ever
+};
+/// A delivery window: a pure function of the time. Empty: always open.
+using hours_function = std::function<delivery_hours(time_point)>;
+
 struct channel_limits {
   std::string name;
   std::string pool;
@@ -81,7 +90,13 @@ struct channel_limits {
   std::uint32_t thread_depth = 10;     ///< `threaddepth`: waiting messages that deserve one more thread
   std::uint32_t threads_per_job = 20;  ///< assumed for programs that are not yet connected
   backoff_schedule backoff[3];         ///< by priority
+  std::uint32_t backoff_jitter = 0;    ///< percent: see mta::queue::spread()
   notice_schedule notices[3];          ///< likewise
+  hours_function hours[3];  ///< likewise; outside them nothing is leased, and nothing launched for it
+  std::chrono::seconds max_life{
+      0};  ///< a program that has been connected for so long is told to stop; 0: never
+  std::uint64_t max_messages = 0;   ///< likewise when it was given so many messages
+  std::uint32_t files_per_job = 0;  ///< waiting messages that deserve one more process; 0: only threads count
   milliseconds relaunch_first{1000},
       relaunch_last{300'000};         ///< delay after a program that died at once; doubles
   bool stopped = false;               ///< configured or ordered to start nothing
@@ -260,6 +275,8 @@ struct channel_figures {
   std::uint32_t workers = 0, jobs = 0;
   bool stopped = false;
   time_point oldest{};  ///< commit time of the oldest ready message; epoch: none
+  /// Ready messages wait for their delivery window: when that changes next. Epoch: none does.
+  time_point hours_change{};
 };
 
 struct pool_figures {

@@ -52,6 +52,9 @@ bool controller::impl::wants_launch(const channel_state& c) const {
       c.jobs.size() >= c.limits.max_jobs)
     return false;
   const workforce there_is = workforce_of(c);
+  if (const std::uint64_t f = c.limits.files_per_job;
+      f > 0 && there_is.programs < (c.open + c.in_hand + f - 1) / f)
+    return true;
   return there_is.programs == 0 || there_is.threads < wanted_threads(c) || stalled(c);
 }
 
@@ -222,6 +225,10 @@ void controller::impl::arm(std::uint32_t number) {
     const job& j = jobs.at(static_cast<std::uint64_t>(n));
     if (j.worker == none) not_before(j.expected_until);
   }
+  if (c.ready > 0) not_before(c.hours_until);
+  if (c.limits.max_life.count() > 0)
+    for (const std::uint32_t w : c.workers)
+      if (!workers[w].stopping) not_before(workers[w].connected + milliseconds(c.limits.max_life).count());
   if (c.open > 0 && c.limits.has_program && !c.limits.stopped && !shutting_down) {
     not_before(c.relaunch_at);
     not_before(c.progress_at + stall);

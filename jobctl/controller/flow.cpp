@@ -110,16 +110,24 @@ std::uint32_t controller::impl::room(const destination& d) const {
   return most;
 }
 
+std::uint32_t controller::impl::deliverable(const destination& d) const {
+  const channel_state& c = channels[d.channel];
+  std::uint32_t sum = 0;
+  for (unsigned p = 0; p < priorities; ++p) sum += c.window_open[p] ? d.ready[p] : 0;
+  return sum;
+}
+
 void controller::impl::review_flow(std::uint32_t number) {
   destination& d = destinations[number];
   channel_state& c = channels[d.channel];
-  const std::uint32_t open = d.ready == 0 ? 0 : std::min(d.ready, room(d));
+  const std::uint32_t due = deliverable(d);
+  const std::uint32_t open = due == 0 ? 0 : std::min(due, room(d));
   if (c.open == 0 && open > 0) c.progress_at = now;
   c.open += open - std::uint64_t{d.open};
   d.open = open;
   for (unsigned p = 0; p < priorities; ++p) {
     const auto bit = static_cast<std::uint8_t>(1u << p);
-    const bool wanted = open > 0 && !d.at[p].empty();
+    const bool wanted = open > 0 && c.window_open[p] && !d.at[p].empty();
     if (wanted == ((d.in_ring & bit) != 0)) continue;
     d.in_ring ^= bit;
     if (wanted)
@@ -129,7 +137,7 @@ void controller::impl::review_flow(std::uint32_t number) {
   }
   if (d.flow == none) return;
   moment until = 0;
-  const barrier what = d.ready > 0 && open == 0 ? barrier_of(d, until) : barrier::none;
+  const barrier what = due > 0 && open == 0 ? barrier_of(d, until) : barrier::none;
   const std::uint32_t crowded = what == barrier::concurrency ? d.in_hand : 0;
   c.crowded += crowded - std::uint64_t{d.crowded};
   d.crowded = crowded;

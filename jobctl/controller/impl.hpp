@@ -148,7 +148,10 @@ struct controller::impl {
   // --- flow.cpp: how much of what is ready may be given out, by destination
   /// Looks up the limits of the host. To be called when the destination is new, and after new settings.
   void regulate(std::uint32_t destination);
-  /// After a change of what is ready or in hand: keeps `open`, the rings and the timers right.
+  /// Ready, and of a priority whose delivery window is open.
+  std::uint32_t deliverable(const destination&) const;
+  /// After a change of what is ready or in hand, or of the delivery windows: keeps `open`, the rings and the
+  /// timers right.
   void review_flow(std::uint32_t destination);
   const host_limits& limits_of(const destination& d) const { return channels[d.channel].host_rules[d.rule]; }
   /// How many more may be given out now.
@@ -207,6 +210,15 @@ struct controller::impl {
   /// It is due: deferred until now, or held until now.
   void message_due(std::uint32_t message);
   effect would(verb, std::uint32_t message, moment until) const;
+
+  // --- hours.cpp: delivery windows, and programs that have lived long enough
+  /// Ready messages that may be handed out now.
+  /// Opens and closes its windows.
+  void look_at_hours(std::uint32_t channel);
+  /// After the clock was set back: what was known of windows holds no more.
+  void forget_hours();
+  bool lived_long_enough(const channel_state&, const worker&) const;
+  void retire(std::uint32_t channel);
 
   // --- leasing.cpp
   std::uint32_t find_worker(worker_no);

@@ -1,6 +1,7 @@
 // What must hold between any two events. For tests; it looks at everything.
 #include "jobctl/controller/impl.hpp"
 
+#include <limits>
 #include <unordered_map>
 
 namespace jobctl {
@@ -11,17 +12,19 @@ template <class Impl>
 std::string flow_wrong(const Impl& s, std::uint32_t number) {
   const destination& d = s.destinations[number];
   for (unsigned p = 0; p < priorities; ++p)
-    if (((d.in_ring >> p & 1) != 0) != (d.open > 0 && !d.at[p].empty()))
+    if (((d.in_ring >> p & 1) != 0) !=
+        (d.open > 0 && s.channels[d.channel].window_open[p] && !d.at[p].empty()))
       return "it is not in the rings it should be in";
-  if (d.open > d.ready) return "more may be given out than there is";
+  const std::uint32_t due = s.deliverable(d);
+  if (d.open > due) return "more may be given out than there is";
   const host_limits& l = s.limits_of(d);
-  if (!l.regulate()) return d.open == d.ready ? "" : "it is regulated, and should not be";
-  if (d.flow == none) return d.open > 0 || d.ready == 0 ? "" : "it waits for nothing";
+  if (!l.regulate()) return d.open == due ? "" : "it is regulated, and should not be";
+  if (d.flow == none) return d.open > 0 || due == 0 ? "" : "it waits for nothing";
   const flow& f = s.flows[d.flow];
   if (f.destination != number) return "its flow is another one's";
   if (f.probe != none && (!s.messages.live(f.probe) || s.messages[f.probe].where != place::in_hand))
     return "its probe is in nobody's hand";
-  if (d.ready == 0 || d.open > 0) return {};
+  if (due == 0 || d.open > 0) return {};
   moment until = 0;
   switch (s.barrier_of(d, until)) {
     case barrier::none: return "it waits for nothing";
@@ -145,8 +148,8 @@ std::string controller::check_invariants() const {
       }
       if (dest.at[p].tail != before) return "destination " + dest.host + ": the end of a list is wrong";
     }
-    if (linked != dest.count || (linked == 0 && dest.flow == none) || ready != dest.ready ||
-        in_hand != dest.in_hand)
+    if (linked != dest.count || (linked == 0 && dest.flow == none) ||
+        ready != std::uint64_t{dest.ready[0]} + dest.ready[1] + dest.ready[2] || in_hand != dest.in_hand)
       return "destination " + dest.host + ": its number of messages is wrong";
     if (std::string wrong = flow_wrong(s, d); !wrong.empty())
       return "destination " + dest.host + ": " + wrong;
@@ -169,7 +172,7 @@ std::string controller::check_invariants() const {
       std::uint64_t in_ring = 0, ready = 0;
       for (std::uint32_t d = c.ring[p].head; d != none; d = s.destinations[d].turns[p].next) ++in_ring;
       for (std::uint32_t d = c.destinations.head; d != none; d = s.destinations[d].siblings.next)
-        ready += s.destinations[d].at[p].empty() || s.destinations[d].open == 0 ? 0 : 1;
+        ready += s.destinations[d].at[p].empty() || s.destinations[d].open == 0 || !c.window_open[p] ? 0 : 1;
       if (in_ring != ready) return channel + ": a destination with something to give out is not in the ring";
     }
     for (const job_no number : c.jobs) {
@@ -182,6 +185,10 @@ std::string controller::check_invariants() const {
     jobs += c.jobs.size();
     in_pool[c.pool] += static_cast<std::uint32_t>(c.jobs.size());
     if (c.open != open[n] || c.crowded != crowded[n]) return channel + ": what may be given out is wrong";
+    if (c.ready > 0 && c.hours_until <= s.now) return channel + ": its delivery window was not looked at";
+    if (c.ready > 0 && c.hours_until != std::numeric_limits<moment>::max() &&
+        (c.position == none || s.channel_timers.time_at(c.position) > c.hours_until))
+      return channel + ": nobody will notice when its delivery window opens";
     if (c.open > 0 && !c.limits.stopped && !s.shutting_down)
       for (const std::uint32_t w : c.workers)
         if (s.workers[w].credit > 0) return channel + ": a message waits while a program could take it";

@@ -1,5 +1,6 @@
 // Channel programs: who gets which messages, and what becomes of these.
 #include "jobctl/controller/impl.hpp"
+#include "queue/spread.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -86,6 +87,7 @@ std::uint32_t controller::impl::hand_out(channel_state& c, std::uint32_t w, std:
     }
   }
   workers[w].credit -= given;
+  workers[w].given += given;
   c.progress_at = now;
   actions.emplace_back(std::move(lease));
   return given;
@@ -104,9 +106,13 @@ void controller::impl::serve(std::uint32_t number) {
         static_cast<std::uint32_t>(std::min<std::uint64_t>(lease_batch, (c.open + takers - 1) / takers));
     for (std::size_t n = c.workers.size(); n > 0 && c.open > 0; --n) {
       const std::uint32_t w = c.workers[c.turn++ % c.workers.size()];
+      const std::uint64_t allowed = c.limits.max_messages > 0
+                                        ? c.limits.max_messages - workers[w].given
+                                        : ~0ull;  // more than 0: else it is told to stop
       const auto most =
-          static_cast<std::uint32_t>(std::min<std::uint64_t>({share, workers[w].credit, c.open}));
+          static_cast<std::uint32_t>(std::min<std::uint64_t>({share, workers[w].credit, c.open, allowed}));
       if (most > 0) hand_out(c, w, most);
+      if (most > 0 && lived_long_enough(c, workers[w])) retire(number);
     }
   }
 }
@@ -123,6 +129,7 @@ void controller::worker_connected(time_point wall, worker_no number, channel_no 
   fresh.number = number;
   fresh.channel = c;
   fresh.max_threads = std::max<std::uint32_t>(max_threads, 1);
+  fresh.connected = s.now;
   s.worker_index.emplace(static_cast<std::uint64_t>(number), w);
   s.channels[c].workers.push_back(w);
   std::uint32_t before = none;  // its connection until now, whose end has not been noticed yet
@@ -227,7 +234,7 @@ void controller::results(time_point wall, worker_no number, std::span<const mess
 
 moment controller::impl::longest_wait(const channel_state& c, priority p) const {
   const backoff_schedule& waits = c.limits.backoff[static_cast<unsigned>(p)];
-  return milliseconds(*std::ranges::max_element(waits)).count();
+  return milliseconds(*std::ranges::max_element(waits)).count() / 100 * (100 + c.limits.backoff_jitter);
 }
 
 void controller::impl::count_failure(std::uint32_t i) {
@@ -274,9 +281,12 @@ void controller::impl::take_result(std::uint32_t w, std::uint32_t i, const messa
       count_failure(i);
       const backoff_schedule& waits = c.limits.backoff[static_cast<unsigned>(m.urgency)];
       const std::size_t failures = std::max<std::size_t>(m.attempts, 1);
-      due = r.next_attempt != time_point{}
-                ? from_wall(r.next_attempt)
-                : now + milliseconds(waits[std::min(failures, waits.size()) - 1]).count();
+      due =
+          r.next_attempt != time_point{}
+              ? from_wall(r.next_attempt)
+              : now + mta::queue::spread(waits[std::min(failures, waits.size()) - 1], c.limits.backoff_jitter,
+                                         r.id, static_cast<std::uint32_t>(failures))
+                          .count();
       due = std::max(due, now + shortest_deferral);
       break;
     }

@@ -125,6 +125,9 @@ channel_figures controller::figures(channel_no number) const {
       d = s.destinations[d].turns[p].next;
     }
   f.oldest = time_point{milliseconds{oldest}};
+  bool for_hours = false;
+  for (unsigned p = 0; p < priorities; ++p) for_hours = for_hours || (!c.window_open[p] && c.ready_at[p] > 0);
+  if (for_hours) f.hours_change = s.to_wall(c.hours_until);
   return f;
 }
 
@@ -141,9 +144,9 @@ destination_figures controller::impl::figures_of(std::uint32_t number) const {
   destination_figures f;
   f.host = d.host;
   f.channel = channel_no{d.channel};
-  f.ready = d.ready;
+  f.ready = d.ready[0] + d.ready[1] + d.ready[2];
   f.in_hand = d.in_hand;
-  f.deferred_or_held = d.count - d.ready - d.in_hand;
+  f.deferred_or_held = d.count - f.ready - d.in_hand;
   moment until = 0;
   f.barrier = barrier_of(d, until);
   if (until != 0) f.until = to_wall(until);

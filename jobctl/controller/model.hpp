@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -64,10 +65,10 @@ struct destination {
   std::string host;
   std::uint32_t channel = none;
   std::uint32_t count = 0;  ///< messages; with the last one it goes, unless its flow has to be remembered
-  std::uint32_t ready = 0, in_hand = 0;  ///< of these
-  std::uint32_t open = 0;                ///< messages that may be given out now, at most `ready`
-  std::uint32_t crowded = 0;             ///< its messages in hand, when more wait that may not join them
-  std::uint32_t rule = 0;                ///< in its channel's `host_rules`
+  std::uint32_t ready[priorities] = {}, in_hand = 0;  ///< of these
+  std::uint32_t open = 0;     ///< messages that may be given out now, of those in `ready`
+  std::uint32_t crowded = 0;  ///< its messages in hand, when more wait that may not join them
+  std::uint32_t rule = 0;     ///< in its channel's `host_rules`
   std::uint32_t flow = none;  ///< made with the first message that is given out, if its rule regulates
   std::uint8_t in_ring = 0;   ///< bits, by priority
   index_list at[places];
@@ -126,6 +127,8 @@ struct worker {
   std::vector<std::uint32_t> hand;  ///< messages, in no order
   std::uint32_t last = none;        ///< destination that it was given messages for last: it may be connected
   std::uint32_t run_left = 0;       ///< more of that it may be given before others
+  moment connected = 0;
+  std::uint64_t given = 0;  ///< messages, since it connected
 };
 
 struct job {
@@ -160,6 +163,9 @@ struct channel_state {
   std::uint64_t open = 0, crowded = 0;  ///< sums of its destinations'
   std::uint64_t finished = 0, attempts_failed = 0, warned = 0, expired = 0;
   channel_totals totals;
+  std::uint64_t ready_at[priorities] = {};  ///< of `ready`
+  bool window_open[priorities] = {true, true, true};
+  moment hours_until = std::numeric_limits<moment>::min();  ///< until then that holds
   index_list destinations;
   index_list ring[priorities];  ///< destinations with something that may be given out, in turn
 

@@ -55,7 +55,8 @@ void controller::impl::leave(std::uint32_t i) {
     case place::normal:
     case place::nonurgent:
       --c.ready;
-      --d.ready;
+      --c.ready_at[where];
+      --d.ready[where];
       review_flow(m.destination);
       if (--files[m.file].busy == 0) review(m.file);
       break;
@@ -96,7 +97,8 @@ void controller::impl::enter_ready(std::uint32_t i, bool in_front) {
   else
     d.at[p].push_back(line(), i);
   ++c.ready;
-  ++d.ready;
+  ++c.ready_at[p];
+  ++d.ready[p];
   review_flow(m.destination);
   if (i != arriving) note(transition_kind::ready, i);
   if (files[m.file].busy++ == 0) review(m.file);

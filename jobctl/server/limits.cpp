@@ -48,6 +48,17 @@ limits limits_of(const mta::config::settings& s, const std::set<std::string>& st
     for (const auto& h : s.hosts) one.host_rules.push_back({h.pattern, combined(h.settings, c.hosts)});
     for (std::size_t i = 0; i < c.backoff.size(); ++i) one.backoff[i] = c.backoff[i];
     for (std::size_t i = 0; i < c.notices.size(); ++i) one.notices[i] = c.notices[i];
+    one.backoff_jitter = c.backoff_jitter;
+    for (std::size_t i = 0; i < c.windows.size(); ++i) {
+      if (c.windows[i].empty()) continue;
+      one.hours[i] = [window = c.windows[i]](time_point t) {
+        const auto now = mta::config::opening_at(window, t);
+        return delivery_hours{now.open, now.until};
+      };
+    }
+    one.max_life = c.max_life_time;
+    one.max_messages = c.max_life_askwork;
+    one.files_per_job = c.files_per_job;
     one.relaunch_first = s.controller.relaunch_first;
     one.relaunch_last = s.controller.relaunch_last;
     one.stopped = c.stopped || stopped.contains(c.name);

@@ -9,6 +9,7 @@
 #include "jobctl/server/log.hpp"
 #include "jobctl/server/notices.hpp"
 #include "jobctl/server/orders.hpp"
+#include "jobctl/server/periodic_runner.hpp"
 #include "jobctl/server/programs.hpp"
 #include "jobctl/server/queue_watch.hpp"
 #include "jobctl/server/site.hpp"
@@ -83,6 +84,7 @@ struct server::impl {
         pool(options.pool_threads),
         processes(io, {settings.log_directory()},
                   [this](std::uint64_t job, pid_t pid, int status) { process_ended(job, pid, status); }),
+        periodic(io, [this] { after_events(); }),
         upkeep_(upkeep::surroundings{io, pool, store, mta::queue::real_file_io(), core, counters,
                                      [this] { return std::size_t{settings.queue.keep_spare_files}; },
                                      [this] { return settings.queue.reserve.bytes; },
@@ -383,6 +385,7 @@ struct server::impl {
       options.notify("STOPPING=1\nSTATUS=waiting for programs to finish");
       clients.refuse_all();
       core.shut_down(now());
+      periodic.stop(settings.controller.stop_timeout);
       std::set<job_no> connected;
       for (const auto& w : clients.workers()) connected.insert(w.job);
       for (const auto& [number, job] : jobs) {
@@ -401,12 +404,14 @@ struct server::impl {
     if (stage_ != stage::running) return;
     log(log_level::info, "stopping: {}; {} connected programs are left to the next controller", why,
         clients.worker_count());
+    periodic.leave();
     options.notify("STOPPING=1\nSTATUS=leaving the programs to the next controller");
     flush_and_end();
   }
 
   void terminate(milliseconds patience) {
     for (const auto& [number, job] : jobs) processes.stop(number, patience);
+    periodic.stop(patience);
     for (const auto& w : clients.workers()) {
       if (w.job == job_no{} && w.pid > 1 && clients.survivor(w.worker)) ::kill(w.pid, SIGTERM);
     }
@@ -418,7 +423,7 @@ struct server::impl {
   }
 
   void finish_if_all_left() {
-    if (jobs.empty() && clients.worker_count() == 0) flush_and_end();
+    if (jobs.empty() && clients.worker_count() == 0 && !periodic.busy()) flush_and_end();
   }
 
   void flush_and_end() {
@@ -454,6 +459,7 @@ struct server::impl {
   reload_report reload() {
     reload_report report;
     processes.reopen_logs();
+    periodic.reopen_logs();
     auto loaded = mta::config::find_site(options.explicit_config, options.explicit_root);
     if (!loaded) {
       const auto text = loaded.error().text();
@@ -481,6 +487,7 @@ struct server::impl {
     options.reopen_logs(settings);
     core.configure(now(), limits_of(settings, stopped_channels));
     notices_.settings_changed();
+    periodic.configure(settings);
     watch.set_interval(settings.queue.sync_interval);
     for (const auto& line : report.lines) log(log_level::info, "reload: {}", line);
     happened(event_kind::reloaded, event_log::no_channel, fmt::format("{}", fmt::join(report.lines, "; ")));
@@ -536,6 +543,7 @@ struct server::impl {
   site_lock lock;
   work_pool pool;
   launcher processes;
+  periodic_runner periodic;
   upkeep upkeep_;
   notices notices_;
   orders orders_;
@@ -569,6 +577,7 @@ mta::result<> server::open() {
   i.happened(event_kind::started, event_log::no_channel, fmt::format("process {}", ::getpid()));
   if (auto listening = i.door.listen(i.settings.program_socket()); !listening) return listening.error();
   i.watch.start(i.settings.queue.sync_interval);
+  i.periodic.configure(i.settings);
   asio::post(i.io, [&i] { i.after_events(); });
   return {};
 }
@@ -643,6 +652,8 @@ void server::release(std::span<const message_id> ids) {
 void server::order(message_order what, std::vector<message_id> ids, std::function<void(order_outcome)> done) {
   impl_->orders_.carry_out(std::move(what), std::move(ids), std::move(done));
 }
+const std::vector<periodic_status>& server::periodic() const { return impl_->periodic.status(); }
+mta::result<> server::run_periodic(std::string_view name) { return impl_->periodic.run_now(name); }
 
 void server::sync() { impl_->watch.sync(); }
 

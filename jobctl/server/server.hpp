@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "config/settings.hpp"
 #include "jobctl/controller/controller.hpp"
+#include "jobctl/controller/periodic.hpp"
 #include "jobctl/server/event_log.hpp"
 #include "jobctl/server/order_note.hpp"
 
@@ -170,6 +171,8 @@ class server {
   /// The latest first, at most 100.
   std::vector<ended_job> ended_jobs() const;
   std::vector<worker_info> workers() const;
+  /// Periodic jobs, sorted by name.
+  const std::vector<periodic_status>& periodic() const;
   scan_progress progress() const;
   server_counters counters() const;
   /// When counting of what controller::totals() says began.
@@ -191,6 +194,9 @@ class server {
   void release(std::span<const message_id>);
   /// Any order, on any number of messages; `done` is called later, when everything is on the disk.
   void order(message_order, std::vector<message_id>, std::function<void(order_outcome)> done);
+  /// Starts a periodic job now. Errors: errc::not_configured; errc::busy, it runs already; why it cannot be
+  /// started.
+  mta::result<> run_periodic(std::string_view name);
   /// Compares the queue directories with the index now instead of at the next interval.
   void sync();
 

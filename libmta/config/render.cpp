@@ -86,6 +86,19 @@ void write_channel(writer& w, const channel& c) {
   w.key("urgentnotices", text_of_notices(c.notices[0]));
   w.key("normalnotices", text_of_notices(c.notices[1]));
   w.key("nonurgentnotices", text_of_notices(c.notices[2]));
+  w.key("backoff_jitter", std::to_string(c.backoff_jitter) + '%');
+  w.key("urgentwindow", to_text(c.windows[0]));
+  w.key("normalwindow", to_text(c.windows[1]));
+  w.key("nonurgentwindow", to_text(c.windows[2]));
+  w.key("urgentblocklimit", c.block_limits[0]);
+  w.key("normalblocklimit", c.block_limits[1]);
+  w.key("max_life_time", c.max_life_time);
+  w.key("max_life_askwork", c.max_life_askwork);
+  w.key("filesperjob", c.files_per_job);
+  if (!c.slave.empty()) {
+    w.key("slave", quote_command(c.slave));
+    w.key("poll", c.poll);
+  }
   w.key("sendpost", text_of(c.send_post));
   w.key("warnpost", text_of(c.warn_post));
   w.key("group", std::string(c.group == grouping::host ? "host" : "channel"));
@@ -95,6 +108,17 @@ void write_channel(writer& w, const channel& c) {
   w.yes_no("defragment", c.defragment);
   w.yes_no("logging", c.logging);
   w.yes_no("stop", c.stopped);
+}
+
+void write_periodic(writer& w, const periodic_job& j) {
+  w.section("periodic " + j.name);
+  w.key("command", quote_command(j.command));
+  if (j.schedule.at.empty())
+    w.key("every", j.schedule.every);
+  else
+    w.key("at", times_text(j.schedule.at));
+  w.key("missed", std::string(j.run_missed ? "run" : "skip"));
+  w.key("timeout", j.timeout);
 }
 
 void write_routes(writer& w, const settings& s) {
@@ -127,6 +151,7 @@ std::string to_text(const settings& s) {
   w.key("relaunch_first", s.controller.relaunch_first);
   w.key("relaunch_last", s.controller.relaunch_last);
   w.key("log_level", s.controller.log_level);
+  w.key("loop_limit", s.loop_limit);
 
   w.section("queue");
   w.key("reserve", text_of(s.queue.reserve));
@@ -160,6 +185,8 @@ std::string to_text(const settings& s) {
     w.section("host " + h.pattern);
     write_host_settings(w, "", h.settings);
   }
+  for (const periodic_job& j : s.periodic)
+    if (j.channel.empty()) write_periodic(w, j);
   write_routes(w, s);
   return w.take();
 }

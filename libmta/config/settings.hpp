@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "config/schedule.hpp"
 
 #include <array>
 #include <chrono>
@@ -95,8 +96,19 @@ struct channel {
   host_settings hosts;                      ///< of its destinations
   std::array<backoff_schedule, 3> backoff;  ///< by priority: urgent, normal, nonurgent
   std::array<notice_schedule, 3> notices;   ///< by priority
-  post_copy send_post = post_copy::never;   ///< `sendpost`: of failures
-  post_copy warn_post = post_copy::never;   ///< `warnpost`: of delays
+  std::uint32_t backoff_jitter = 0;         ///< percent by which a wait is longer or shorter, up to
+  std::array<delivery_window, 3> windows;   ///< `window`: when messages are handed out, by priority
+  /// `urgentblocklimit`, `normalblocklimit`: larger messages get the next lower priority. Blocks; 0: no
+  /// limit.
+  std::array<std::uint32_t, 2> block_limits{};
+  std::chrono::seconds max_life_time{
+      0};  ///< a program that is connected for so long is told to finish; 0: never
+  std::uint32_t max_life_askwork = 0;  ///< likewise after so many messages
+  std::uint32_t files_per_job = 0;  ///< `filesperjob`: messages that deserve a process of their own; 0: none
+  std::vector<std::string> slave;   ///< command that fetches mail, run every `poll`; empty: none
+  std::chrono::seconds poll{0};
+  post_copy send_post = post_copy::never;  ///< `sendpost`: of failures
+  post_copy warn_post = post_copy::never;  ///< `warnpost`: of delays
   grouping group = grouping::channel;
   std::uint32_t delivery_flags =
       0;                 ///< `deliveryflags`: ORed into the flags of what is enqueued to this channel
@@ -167,6 +179,16 @@ struct dequeue_settings {
   std::chrono::seconds wait_timeout{1800};  ///< MTA_THREAD_WAIT_TIMEOUT
 };
 
+/// A command that is run at certain times.
+struct periodic_job {
+  std::string name;                  ///< as a channel's; of a channel's slave command: CHANNEL.slave
+  std::vector<std::string> command;  ///< argv, never empty
+  run_schedule schedule;
+  bool run_missed = false;  ///< when it was not run because no controller was there: run it once afterwards
+  std::chrono::seconds timeout{3600};
+  std::string channel;  ///< of a slave command: its channel; else empty
+};
+
 /// In which forms accounting records are written (docs/accounting.md).
 enum class accounting_form : std::uint8_t { none, text, json, both };
 
@@ -187,10 +209,14 @@ struct settings {
   dequeue_settings dequeue;
   notify_settings notify;
   http_settings http;
+  /// Messages with more Received: lines are put on hold when they are enqueued; 0: never.
+  std::uint32_t loop_limit = 50;
   std::vector<pool> pools;          ///< never empty
   std::vector<channel> channels;    ///< sorted by name
   std::vector<config::host> hosts;  ///< in file order
   std::vector<route> routes;        ///< in file order, built-in ones last
+  std::vector<periodic_job>
+      periodic;  ///< of [periodic NAME], and of channels' slave commands; sorted by name
 
   std::string queue_root() const { return root + "/queue"; }
   std::string run_directory() const { return root + "/run"; }

@@ -124,6 +124,35 @@ void read(std::string_view text, notice_list& into) {
   }
 }
 
+void read(std::string_view text, window_value& into) {
+  auto window = parse_window(text);
+  if (!window)
+    throw bad_value{
+        "up to 20 ranges of local time, such as \"Mon-Fri 08:00-18:00, Sat 09:00-12:00\" or \"22:00-06:00\", "
+        "or \"always\""};
+  into.value = std::move(*window);
+}
+
+void read(std::string_view text, times_value& into) {
+  auto times = parse_times(text);
+  if (!times) throw bad_value{"increasing times of the day, such as \"02:00, 14:00\""};
+  into.value = std::move(*times);
+}
+
+void read(std::string_view text, missed_value& into) {
+  if (!equal_ignoring_case(text, "run") && !equal_ignoring_case(text, "skip"))
+    throw bad_value{"run (once, when the controller is there again) or skip"};
+  into.value = equal_ignoring_case(text, "run");
+}
+
+void read(std::string_view text, percentage& into) {
+  std::uint64_t value = 0;
+  if (!parse_whole(trim(text.substr(0, text.find('%'))), value) || value > 50 ||
+      (text.find('%') != text.npos && !text.ends_with('%')))
+    throw bad_value{"a percentage from 0% to 50%"};
+  into.value = static_cast<std::uint32_t>(value);
+}
+
 void read(std::string_view text, post_copy_value& into) {
   constexpr std::pair<std::string_view, post_copy> words[] = {{"never", post_copy::never},
                                                               {"errors", post_copy::errors},

@@ -45,6 +45,20 @@ struct backoff_list {
 struct notice_list {
   notice_schedule value;
 };
+struct window_value {
+  delivery_window value;
+};
+struct times_value {
+  std::vector<std::chrono::minutes> value;
+};
+/// What becomes of a run that was missed: true: made up for.
+struct missed_value {
+  bool value = false;
+};
+/// "10%" or "10", up to 50.
+struct percentage {
+  std::uint32_t value = 0;
+};
 struct post_copy_value {
   post_copy value{};
 };
@@ -99,6 +113,10 @@ std::chrono::milliseconds read_duration(std::string_view text, std::int64_t leas
 void read(std::string_view text, yes_or_no&);
 void read(std::string_view text, backoff_list&);
 void read(std::string_view text, notice_list&);
+void read(std::string_view text, window_value&);
+void read(std::string_view text, times_value&);
+void read(std::string_view text, missed_value&);
+void read(std::string_view text, percentage&);
 void read(std::string_view text, post_copy_value&);
 void read(std::string_view text, display_name&);
 void read(std::string_view text, rate_value&);

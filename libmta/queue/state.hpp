@@ -24,7 +24,8 @@ enum class reason : std::uint8_t {
   operator_request = 1,
   damaged_entry = 2,
   damaged_record = 3,
-  undeliverable = 4
+  undeliverable = 4,
+  mail_loop = 5  ///< it was enqueued with too many Received: lines
 };
 
 /// Facts about the content, noted at commit so that a sender can stream it untouched.

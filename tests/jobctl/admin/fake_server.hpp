@@ -129,6 +129,17 @@ class fake_server final : public jobctl::admin::backend {
   std::vector<jobctl::job_info> jobs() const override { return running; }
   std::vector<jobctl::ended_job> ended_jobs() const override { return {}; }
   std::vector<jobctl::worker_info> workers() const override { return {}; }
+  std::vector<jobctl::periodic_status> periodic_jobs;
+  const std::vector<jobctl::periodic_status>& periodic() const override { return periodic_jobs; }
+  mta::result<> run_periodic(std::string_view name) override {
+    for (auto& j : periodic_jobs) {
+      if (j.name != name) continue;
+      if (j.running) return mta::error(mta::errc::busy, j.name + " runs already");
+      j.running = true;
+      return {};
+    }
+    return mta::error(mta::errc::not_configured, "periodic job " + std::string(name));
+  }
   jobctl::scan_progress progress() const override {
     jobctl::scan_progress p;
     p.complete = scan_complete;

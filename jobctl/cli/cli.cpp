@@ -20,11 +20,11 @@ namespace po = boost::program_options;
 
 // In the order of the overview: first what runs the house, then messages, then looking, then steering.
 constexpr const command* commands[] = {
-    &serve_command, &check_command,  &submit_command,  &summary_command, &ls_command,       &show_command,
-    &why_command,   &hold_command,   &release_command, &retry_command,   &route_command,    &bounce_command,
-    &rm_command,    &run_command,    &stop_command,    &start_command,   &reload_command,   &counters_command,
-    &top_command,   &jobs_command,   &pools_command,   &history_command, &periodic_command, &log_command,
-    &help_command,  &version_command};
+    &serve_command,  &check_command, &submit_command,  &summary_command, &ls_command,       &show_command,
+    &why_command,    &hold_command,  &release_command, &retry_command,   &route_command,    &bounce_command,
+    &rm_command,     &run_command,   &stop_command,    &start_command,   &reload_command,   &counters_command,
+    &top_command,    &jobs_command,  &pools_command,   &history_command, &periodic_command, &log_command,
+    &import_command, &help_command,  &version_command};
 
 // --- parsing
 // -------------------------------------------------------------------------------------------------------

@@ -103,6 +103,6 @@ boost::program_options::options_description options_of(const command&);
 extern const command serve_command, submit_command, summary_command, ls_command, show_command, run_command,
     stop_command, start_command, reload_command, check_command, hold_command, release_command, retry_command,
     route_command, bounce_command, rm_command, why_command, help_command, version_command, counters_command,
-    top_command, jobs_command, pools_command, history_command, log_command, periodic_command;
+    top_command, jobs_command, pools_command, history_command, log_command, periodic_command, import_command;
 
 }  // namespace jobctl::cli

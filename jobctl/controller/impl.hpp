@@ -212,7 +212,6 @@ struct controller::impl {
   effect would(verb, std::uint32_t message, moment until) const;
 
   // --- hours.cpp: delivery windows, and programs that have lived long enough
-  /// Ready messages that may be handed out now.
   /// Opens and closes its windows.
   void look_at_hours(std::uint32_t channel);
   /// After the clock was set back: what was known of windows holds no more.

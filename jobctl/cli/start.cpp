@@ -10,8 +10,7 @@ namespace {
 namespace po = boost::program_options;
 
 void describe(po::options_description& options) {
-  options.add_options()("channel", po::value<std::vector<std::string>>()->value_name("CHANNEL"),
-                        "channel to start");
+  options.add_options()("channel", po::value<std::vector<std::string>>(), "channel to start");
 }
 
 int run(const invocation& in) {

@@ -9,7 +9,6 @@
 #pragma once
 
 #include "config/settings.hpp"
-#include "enqueue/enqueuer.hpp"
 #include "jobctl/controller/controller.hpp"
 #include "jobctl/server/server.hpp"
 #include "jobctl/server/work_pool.hpp"
@@ -42,10 +41,6 @@ class notices {
   ~notices();
 
   void carry_out(const action::notice&);
-  /// For notifications and messages of the controller's own; it tells the controller of what it queues. Any
-  /// thread.
-  mta::result<std::shared_ptr<mta::enqueue::enqueuer>> enqueuer(
-      const std::shared_ptr<const mta::config::settings>&);
   /// Notifications that are begun from now on follow the new settings.
   void settings_changed();
 

@@ -40,8 +40,8 @@ struct line {
 
 struct section {
   int number = 0;    // line of its heading
-  std::string kind;  // "jobctl", "queue", "dequeue", "notify", "pool", "channel", "host", "routes"
-  std::string name;  // of pool, channel and host; of routes: the source channel
+  std::string kind;  // "jobctl", "queue", "dequeue", "notify", "pool", "channel", "routes"
+  std::string name;  // of pool and channel; of routes: the source channel
   std::vector<line> lines;
 
   std::string label() const {
@@ -79,10 +79,8 @@ class reader {
   void apply_queue(const section&);
   void apply_dequeue(const section&);
   void apply_notify(const section&);
-  void apply_http(const section&);
   void apply_pool(const section&);
   void apply_channel(const section&);
-  void apply_host(const section&);
   void apply_routes(const section&);
   bool take_channel_option(const section&, const line&, channel&);
 
@@ -108,9 +106,8 @@ class reader {
 // --- lines and sections
 // ------------------------------------------------------------------------------------------
 
-constexpr std::array<std::string_view, 10> known_sections{
-    "jobctl",    "queue",        "dequeue",   "notify", "http",
-    "pool NAME", "channel NAME", "host NAME", "routes", "routes from CHANNEL"};
+constexpr std::array<std::string_view, 8> known_sections{
+    "jobctl", "queue", "dequeue", "notify", "pool NAME", "channel NAME", "routes", "routes from CHANNEL"};
 
 void reader::heading(int number, std::string_view inside) {
   skipping_ = true;
@@ -118,8 +115,7 @@ void reader::heading(int number, std::string_view inside) {
   section s;
   s.number = number;
   s.kind = words.empty() ? std::string{} : lower_case(words[0]);
-  const bool plain = s.kind == "jobctl" || s.kind == "queue" || s.kind == "dequeue" || s.kind == "notify" ||
-                     s.kind == "http";
+  const bool plain = s.kind == "jobctl" || s.kind == "queue" || s.kind == "dequeue" || s.kind == "notify";
   if (s.kind == "pool" || s.kind == "channel") {
     const bool pool_section = s.kind == "pool";
     if (words.size() != 2 || !(pool_section ? valid_pool_name(words[1]) : valid_channel_name(words[1])))
@@ -128,12 +124,6 @@ void reader::heading(int number, std::string_view inside) {
                                  (pool_section ? "letters" : "lower case letters") +
                                  ", digits, \"-\", \"_\" and \".\", beginning with a letter or digit");
     s.name = std::string(words[1]);
-  } else if (s.kind == "host") {
-    s.name = words.size() == 2 ? lower_case(words[1]) : "";
-    if (s.name.find('*') != s.name.npos || !valid_route_pattern(s.name))
-      return problem(number, in_quotes('[' + std::string(inside) + ']') +
-                                 ": expected [host NAME] with a domain (example.org), its subdomains "
-                                 "(.example.org) or an address literal ([192.0.2.1])");
   } else if (s.kind == "routes" && words.size() == 3 && equal_ignoring_case(words[1], "from") &&
              valid_channel_name(words[2])) {
     s.name = std::string(words[2]);
@@ -208,9 +198,7 @@ po::typed_value<T>* value_for(Take take) {
 template <class T, class Field>
 po::typed_value<T>* into(Field& field) {
   return value_for<T>([&field](const auto& v) {
-    if constexpr (std::is_same_v<Field, std::optional<std::uint32_t>>)
-      field = static_cast<std::uint32_t>(v);
-    else if constexpr (std::is_arithmetic_v<Field>)
+    if constexpr (std::is_arithmetic_v<Field>)
       field = static_cast<Field>(v);
     else if constexpr (requires { std::chrono::duration_cast<Field>(v); })
       field = std::chrono::duration_cast<Field>(v);
@@ -297,16 +285,6 @@ void reader::apply_notify(const section& s) {
   apply(s, known);
 }
 
-void reader::apply_http(const section& s) {
-  http_settings& h = result_.http;
-  po::options_description known;
-  known.add_options()("listen", into<listen_address>(h.listen))("token_file",
-                                                                into<absolute_path>(h.token_file));
-  apply(s, known);
-  if (!h.listen.empty() && h.token_file.empty())
-    problem(s.number, s.label() + " token_file: expected with listen: nobody is let in without a token");
-}
-
 void reader::apply_pool(const section& s) {
   pool p;
   p.name = s.name;
@@ -314,28 +292,6 @@ void reader::apply_pool(const section& s) {
   known.add_options()("job_limit", into<number<1, 100'000>>(p.job_limit));
   apply(s, known);
   result_.pools.push_back(std::move(p));
-}
-
-void add_host_options(po::options_description& known, const std::string& prefix, host_settings& h) {
-  const auto add = [&](const char* name, const po::value_semantic* value) {
-    known.add_options()((prefix + name).c_str(), value);
-  };
-  add("concurrency", into<number<0, 1'000'000>>(h.concurrency));
-  add("adaptive", into<yes_or_no>(h.adaptive));
-  add("rate", into<rate_value>(h.rate));
-  add("run", into<number<1, 1'000'000>>(h.run));
-  add("weight", into<number<1, 1000>>(h.weight));
-  add("failures", into<number<0, 1'000'000>>(h.failures));
-  add("probe", into<duration<1000, 24 * 3600 * 1000>>(h.probe));
-}
-
-void reader::apply_host(const section& s) {
-  host h;
-  h.pattern = s.name;
-  po::options_description known;
-  add_host_options(known, "", h.settings);
-  apply(s, known);
-  result_.hosts.push_back(std::move(h));
 }
 
 /// `option.NAME = value`. true: the line was one, right or wrong.
@@ -381,9 +337,7 @@ void reader::apply_channel(const section& s) {
       "warnpost", into<post_copy_value>(c.warn_post))("group", into<group_value>(c.group))(
       "deliveryflags", into<number<0, 0xFFFFFFFF>>(c.delivery_flags))("logging", into<yes_or_no>(c.logging))(
       "stop", into<yes_or_no>(c.stopped))("maxblocks", into<number<0, 0xFFFFFFFF>>(c.max_blocks))(
-      "maxlines", into<number<0, 0xFFFFFFFF>>(c.max_lines))("defragment", into<yes_or_no>(c.defragment))(
-      "weight", into<number<1, 1000>>(c.weight));
-  add_host_options(known, "host_", c.hosts);
+      "maxlines", into<number<0, 0xFFFFFFFF>>(c.max_lines))("defragment", into<yes_or_no>(c.defragment));
 
   section typed = s;
   std::map<std::string, int> options_seen;
@@ -526,15 +480,13 @@ load_result<settings> reader::read(std::string_view text, std::string_view root_
   read_values();
 
   // [jobctl] first, wherever it stands: `builtin` decides what a channel section starts from.
-  const std::array<std::pair<std::string_view, void (reader::*)(const section&)>, 9> kinds{
+  const std::array<std::pair<std::string_view, void (reader::*)(const section&)>, 7> kinds{
       {{"jobctl", &reader::apply_site},
        {"queue", &reader::apply_queue},
        {"dequeue", &reader::apply_dequeue},
        {"notify", &reader::apply_notify},
-       {"http", &reader::apply_http},
        {"pool", &reader::apply_pool},
        {"channel", &reader::apply_channel},
-       {"host", &reader::apply_host},
        {"routes", &reader::apply_routes}}};
   for (const auto& [kind, apply_kind] : kinds)
     for (const section& s : sections_)

@@ -54,20 +54,6 @@ std::string text_of(const free_reserve& reserve) {
   return out;
 }
 
-std::string text_of(const rate& r) {
-  return r.messages == 0 ? "0" : std::to_string(r.messages) + '/' + format_duration(r.period);
-}
-
-void write_host_settings(writer& w, const std::string& prefix, const host_settings& h) {
-  if (h.concurrency) w.key(prefix + "concurrency", *h.concurrency);
-  if (h.adaptive) w.yes_no(prefix + "adaptive", *h.adaptive);
-  if (h.rate) w.key(prefix + "rate", text_of(*h.rate));
-  if (h.run) w.key(prefix + "run", *h.run);
-  if (h.weight) w.key(prefix + "weight", *h.weight);
-  if (h.failures) w.key(prefix + "failures", *h.failures);
-  if (h.probe) w.key(prefix + "probe", *h.probe);
-}
-
 void write_channel(writer& w, const channel& c) {
   w.section("channel " + c.name);
   w.key("program", quote_command(c.program));
@@ -78,8 +64,6 @@ void write_channel(writer& w, const channel& c) {
   w.key("maxjobs", c.max_jobs);
   w.key("threaddepth", c.thread_depth);
   w.key("threads", c.threads_per_job);
-  w.key("weight", c.weight);
-  write_host_settings(w, "host_", c.hosts);
   w.key("urgentbackoff", text_of(c.backoff[0]));
   w.key("normalbackoff", text_of(c.backoff[1]));
   w.key("nonurgentbackoff", text_of(c.backoff[2]));
@@ -147,19 +131,11 @@ std::string to_text(const settings& s) {
   w.key("content_limit", s.notify.content_limit);
   w.key("name", s.notify.name);
 
-  if (!s.http.listen.empty() || !s.http.token_file.empty()) w.section("http");
-  if (!s.http.listen.empty()) w.key("listen", s.http.listen);
-  if (!s.http.token_file.empty()) w.key("token_file", s.http.token_file);
-
   for (const pool& p : s.pools) {
     w.section("pool " + p.name);
     w.key("job_limit", p.job_limit);
   }
   for (const channel& c : s.channels) write_channel(w, c);
-  for (const host& h : s.hosts) {
-    w.section("host " + h.pattern);
-    write_host_settings(w, "", h.settings);
-  }
   write_routes(w, s);
   return w.take();
 }

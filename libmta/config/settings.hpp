@@ -12,7 +12,6 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,30 +54,6 @@ enum class grouping : std::uint8_t {
   host,     ///< going to the same channel and destination host (`single_sys`)
 };
 
-/// So many messages in a time; 0: no limit.
-struct rate {
-  std::uint32_t messages = 0;
-  std::chrono::milliseconds period{1000};
-};
-
-/// How fast messages go to one destination host: `host_…` of a channel, for all of its destinations, and
-/// [host NAME], for that host in all channels. What is not given comes from the former, then from the
-/// defaults.
-struct host_settings {
-  std::optional<std::uint32_t> concurrency;        ///< most messages in hand at a time; 0: no limit
-  std::optional<bool> adaptive;                    ///< less as long as attempts fail
-  std::optional<config::rate> rate;                ///< most messages in a time
-  std::optional<std::uint32_t> run;                ///< to one program in a row, while other hosts wait
-  std::optional<std::uint32_t> weight;             ///< multiplies `run`
-  std::optional<std::uint32_t> failures;           ///< attempts in a row that failed: it is dead; 0: never
-  std::optional<std::chrono::milliseconds> probe;  ///< then one message is tried so often
-};
-
-struct host {
-  std::string pattern;  ///< "example.org", ".example.org" (those below it), "[192.0.2.1]"
-  host_settings settings;
-};
-
 struct channel {
   std::string name;  ///< lower case, at most max_channel_name bytes
   std::vector<std::string>
@@ -91,8 +66,6 @@ struct channel {
   std::uint32_t max_jobs = 100;             ///< `maxjobs`
   std::uint32_t thread_depth = 10;          ///< `threaddepth`: waiting messages that deserve one more thread
   std::uint32_t threads_per_job = 20;       ///< `threads`: assumed for a program that is not yet connected
-  std::uint32_t weight = 1;                 ///< its share of its pool's places, when they are scarce
-  host_settings hosts;                      ///< of its destinations
   std::array<backoff_schedule, 3> backoff;  ///< by priority: urgent, normal, nonurgent
   std::array<notice_schedule, 3> notices;   ///< by priority
   post_copy send_post = post_copy::never;   ///< `sendpost`: of failures
@@ -150,12 +123,6 @@ struct notify_settings {
   std::string name = "Mail Delivery System";  ///< display name of the postmaster who sends them
 };
 
-/// The API over TCP, beside the Unix socket.
-struct http_settings {
-  std::string listen;      ///< "127.0.0.1:9925", "[::1]:9925"; empty: not at all
-  std::string token_file;  ///< absolute path of the file with the token that clients have to send
-};
-
 /// Defaults of mtaDequeueStart() and its C++ form; items given in code win.
 struct dequeue_settings {
   std::chrono::seconds retry_interval{10};  ///< MTA_JBC_RETRY_INTERVAL
@@ -186,11 +153,9 @@ struct settings {
   controller_settings controller;
   dequeue_settings dequeue;
   notify_settings notify;
-  http_settings http;
-  std::vector<pool> pools;          ///< never empty
-  std::vector<channel> channels;    ///< sorted by name
-  std::vector<config::host> hosts;  ///< in file order
-  std::vector<route> routes;        ///< in file order, built-in ones last
+  std::vector<pool> pools;        ///< never empty
+  std::vector<channel> channels;  ///< sorted by name
+  std::vector<route> routes;      ///< in file order, built-in ones last
 
   std::string queue_root() const { return root + "/queue"; }
   std::string run_directory() const { return root + "/run"; }

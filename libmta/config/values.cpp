@@ -5,7 +5,6 @@
 #include "config/names.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <array>
 #include <charconv>
 
@@ -144,26 +143,6 @@ void read(std::string_view text, display_name& into) {
   into.value = std::string(text);
 }
 
-void read(std::string_view text, rate_value& into) {
-  const bad_value expected{
-      "messages in a time, such as \"10/s\", \"100/1m\" or \"500/PT1H\" (times from 1ms to 1d), or 0: no "
-      "limit"};
-  into.value = {};
-  if (text == "0") return;
-  const auto slash = text.find('/');
-  if (slash == text.npos) throw expected;
-  const std::string_view count = trim(text.substr(0, slash)), period = trim(text.substr(slash + 1));
-  if (count.empty() || count.size() > 7 || !std::all_of(count.begin(), count.end(), is_digit)) throw expected;
-  into.value.messages = static_cast<std::uint32_t>(std::stoul(std::string(count)));
-  const auto time = parse_duration(!period.empty() && is_digit(period.front()) ? std::string(period)
-                                   : period.size() > 2                         ? std::string(period)
-                                                                               : "1" + std::string(period));
-  if (into.value.messages == 0 || into.value.messages > 1'000'000 || !time || time->count() < 1 ||
-      *time > std::chrono::hours(24))
-    throw expected;
-  into.value.period = *time;
-}
-
 void read(std::string_view text, reserve_value& into) {
   const bad_value expected{
       "free space to keep, in bytes or in percent of the file system, or both: \"64M\", \"5%\", \"64M 5%\""};
@@ -229,23 +208,6 @@ void read(std::string_view text, group_value& into) {
     throw bad_value{
         "channel (one message for all recipients) or host (one message for each destination host)"};
   }
-}
-
-void read(std::string_view text, listen_address& into) {
-  const bad_value expected{"an IP address and a port, such as 127.0.0.1:9925 or [::1]:9925"};
-  const std::size_t colon = text.rfind(':');
-  if (colon == text.npos) throw expected;
-  try {
-    (void)read_number(text.substr(colon + 1), 1, 65535);
-  } catch (const bad_value&) {
-    throw expected;
-  }
-  std::string host(text.substr(0, colon));
-  const bool six = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (six) host = host.substr(1, host.size() - 2);
-  unsigned char address[16];
-  if (::inet_pton(six ? AF_INET6 : AF_INET, host.c_str(), address) != 1) throw expected;
-  into.value = text;
 }
 
 void read(std::string_view text, log_level_value& into) {

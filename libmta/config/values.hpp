@@ -51,9 +51,6 @@ struct post_copy_value {
 struct display_name {
   std::string value;
 };
-struct rate_value {
-  rate value;
-};
 struct reserve_value {
   free_reserve value;
 };
@@ -81,9 +78,6 @@ struct log_level_value {
 struct accounting_value {
   accounting_form value{};
 };
-struct listen_address {
-  std::string value;
-};
 struct charset_value {
   std::string value;
 };
@@ -101,7 +95,6 @@ void read(std::string_view text, backoff_list&);
 void read(std::string_view text, notice_list&);
 void read(std::string_view text, post_copy_value&);
 void read(std::string_view text, display_name&);
-void read(std::string_view text, rate_value&);
 void read(std::string_view text, reserve_value&);
 void read(std::string_view text, command_line&);
 void read(std::string_view text, absolute_path&);
@@ -111,7 +104,6 @@ void read(std::string_view text, pool_name&);
 void read(std::string_view text, group_value&);
 void read(std::string_view text, log_level_value&);
 void read(std::string_view text, accounting_value&);
-void read(std::string_view text, listen_address&);
 void read(std::string_view text, charset_value&);
 void read(std::string_view text, target_value&);
 template <std::uint64_t Least, std::uint64_t Most>

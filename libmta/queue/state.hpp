@@ -38,7 +38,6 @@ struct message_state {
   queue::reason why = reason::none;
   std::uint16_t attempts = 0;
   std::uint8_t notices = 0;   ///< steps of its channel's `notices` that are done with
-  bool hold_ends = false;     ///< held: released by itself at `next_attempt`
   time_point next_attempt{};  ///< deferred: not before
   time_point changed{};
   std::bitset<max_recipients> finished;  ///< by place in the envelope

@@ -176,6 +176,7 @@ struct controller::impl {
   moment longest_wait(const channel_state&, priority) const;
   void serve(std::uint32_t channel);
   std::uint32_t hand_out(channel_state&, std::uint32_t worker, std::uint32_t most);
+  void count_failure(std::uint32_t message);
   void take_result(std::uint32_t worker, std::uint32_t message, const message_result&);
   void tell_to_stop(std::uint32_t worker, std::string why);
 

@@ -216,6 +216,14 @@ moment controller::impl::longest_wait(const channel_state& c, priority p) const 
   return milliseconds(*std::ranges::max_element(waits)).count();
 }
 
+void controller::impl::count_failure(std::uint32_t i) {
+  message& m = messages[i];
+  ++channel_of(m).attempts_failed;
+  if (m.attempts < 0xFFFF) ++m.attempts;
+  m.conflicts = m.deaths = 0;
+  m.released = false;
+}
+
 void controller::impl::take_result(std::uint32_t w, std::uint32_t i, const message_result& r) {
   message& m = messages[i];
   channel_state& c = channels[workers[w].channel];
@@ -230,16 +238,17 @@ void controller::impl::take_result(std::uint32_t w, std::uint32_t i, const messa
   }
   const moment due_before = m.due;
   leave(i);
-  if (claimant != none && (r.outcome == outcome::locked || r.outcome == outcome::released))
+  // Another program has it before itself as well, since before a restart: whatever became of it here, it
+  // looks at the file when it comes to it.
+  if (claimant != none) {
+    if (r.outcome == outcome::deferred) count_failure(i);
     return enter_hand(i, claimant);
+  }
   moment due = now;
   bool held = m.owed;
   switch (r.outcome) {
     case outcome::deferred: {
-      ++c.attempts_failed;
-      if (m.attempts < 0xFFFF) ++m.attempts;
-      m.conflicts = m.deaths = 0;
-      m.released = false;
+      count_failure(i);
       const backoff_schedule& waits = c.limits.backoff[static_cast<unsigned>(m.urgency)];
       const std::size_t failures = std::max<std::size_t>(m.attempts, 1);
       due = r.next_attempt != time_point{}

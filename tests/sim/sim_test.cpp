@@ -10,6 +10,17 @@
 #include <map>
 #include <utility>
 
+namespace {
+
+jobctl::channel_limits channel_named_l() {
+  jobctl::channel_limits c;
+  c.name = "l";
+  for (auto& schedule : c.backoff) schedule = {std::chrono::minutes(30)};
+  return c;
+}
+
+}  // namespace
+
 BOOST_AUTO_TEST_CASE(an_hour_of_traffic_keeps_every_promise_whatever_the_seed) {
   std::uint64_t first = 1, count = 2000;
   if (const char* value = std::getenv("JOBCTL_TEST_LONG"); value != nullptr && *value == '1') count = 20'000;
@@ -45,10 +56,8 @@ BOOST_AUTO_TEST_CASE(notices_that_fail_wait_a_minute_and_do_not_keep_others_from
   using namespace jobctl;
   limits l;
   l.pools.push_back({"DEFAULT", 1});
-  channel_limits c;
-  c.name = "l";
+  channel_limits c = channel_named_l();
   c.has_program = false;
-  for (auto& schedule : c.backoff) schedule = {std::chrono::minutes(30)};
   for (auto& schedule : c.notices) schedule = {std::chrono::hours(1)};
   l.channels.push_back(c);
   controller jc(l);
@@ -85,11 +94,9 @@ BOOST_AUTO_TEST_CASE(a_burst_followed_by_silence_keeps_programs_at_their_limit_u
   using namespace jobctl;
   limits l;
   l.pools.push_back({"DEFAULT", 3});
-  channel_limits c;
-  c.name = "l";
+  channel_limits c = channel_named_l();
   c.max_jobs = 5;
   c.threads_per_job = 10;
-  for (auto& schedule : c.backoff) schedule = {std::chrono::minutes(30)};
   l.channels.push_back(c);
   controller jc(l);
   time_point now{std::chrono::hours(1000)};
@@ -139,4 +146,42 @@ BOOST_AUTO_TEST_CASE(a_burst_followed_by_silence_keeps_programs_at_their_limit_u
   }
   BOOST_TEST(finished == backlog);
   BOOST_TEST(jc.message_count() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(
+    what_a_program_holds_since_before_a_restart_is_not_given_out_because_another_one_deferred_it) {
+  using namespace jobctl;
+  limits l;
+  l.pools.push_back({"DEFAULT", 3});
+  l.channels.push_back(channel_named_l());
+  controller jc(l);
+  time_point now{std::chrono::hours(1000)};
+  const auto channel = jc.channel("l");
+  const file_key file{mta::queue::file_number{1}, 1};
+  new_message one;
+  one.committed = now;
+  jc.messages_found(now, channel, file, 64, false, std::span(&one, 1));
+  const message_id id{file.file, file.generation, 0};
+  // A restarted controller gives it to one program, before the one that has it comes back.
+  const worker_no quick{1}, holder{2}, third{3};
+  jc.worker_connected(now, quick, channel, job_no{}, 1, {});
+  jc.worker_asks(now, quick, 1);
+  jc.worker_connected(now, holder, channel, job_no{}, 1, std::span(&id, 1));
+  const message_result deferred{id, outcome::deferred, now + std::chrono::seconds(1)};
+  jc.results(now, quick, std::span(&deferred, 1));
+  jc.take_actions();
+  jc.worker_connected(now, third, channel, job_no{}, 1, {});
+  jc.worker_asks(now, third, 1);
+  now += std::chrono::hours(1);
+  jc.clock(now);
+  for (const auto& a : jc.take_actions())
+    BOOST_TEST(std::get_if<action::lease>(&a) == nullptr, "it was given out a second time");
+  listed row;
+  BOOST_TEST_REQUIRE(jc.find(id, row));
+  BOOST_TEST(row.in_hand);
+  BOOST_TEST(row.attempts == 1u);
+  const message_result finished{id, outcome::finished, {}};
+  jc.results(now, holder, std::span(&finished, 1));
+  BOOST_TEST(jc.message_count() == 0u);
+  BOOST_TEST(jc.check_invariants() == "");
 }

@@ -61,16 +61,6 @@ bool is_any_of(std::string_view name, std::initializer_list<std::string_view> na
   return std::any_of(names.begin(), names.end(), [&](auto n) { return equal_ignoring_case(name, n); });
 }
 
-/// Text for a parameter of Content-Type or Content-Disposition: a quoted string.
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
-
 struct recipient_line {
   std::string to, cc;
   void add(recipient_role role, const std::string& text) {
@@ -389,7 +379,7 @@ class composer {
     const bool packed = mime::compresses(body.encoding());
     std::string name = body.name();
     if (packed && !name.empty()) name += ".gz";
-    if (!name.empty()) name = quoted(mime::encode_header_text(name));
+    if (!name.empty()) name = quoted_string(mime::encode_header_text(name));
 
     std::string out;
     if (mine && !packed && !mail_.content_type && !own_type_.empty()) {

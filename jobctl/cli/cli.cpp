@@ -239,8 +239,7 @@ int run(const std::vector<std::string>& arguments, const terminal& io) {
     if (std::fflush(io.out) != 0 && status == success) {
       fmt::print(io.err, "jobctl {}: cannot write the output: {}\n", c->name,
                  std::system_category().message(errno));
-      // The message is queued: whoever tries again would send it twice.
-      return c->name == std::string_view("submit") ? success : io_error;
+      return io_error;
     }
     return status;
   }

@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <pwd.h>
+#include <stdio_ext.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -290,9 +291,11 @@ int submit(const invocation& in, order o, std::shared_ptr<const mta::config::set
   if (!queued) return in.fail(queued.error());
   try {
     print_accepted(in, *queued);
+    if (std::fflush(in.io.out) != 0) throw std::system_error(errno, std::system_category());
   } catch (const std::system_error& e) {
     // The message is queued all the same: whoever tries again would send it twice.
     fmt::print(in.io.err, "jobctl submit: cannot write the output: {}\n", e.code().message());
+    ::__fpurge(in.io.out);  // else it is tried again at the end, and is an error then
   }
   return success;
 }

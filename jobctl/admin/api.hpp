@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "config/settings.hpp"
 
 #include <memory>
 #include <string>
@@ -29,6 +30,10 @@ class api {
   /// Makes the socket (mode 0660; a left-over one is replaced) and accepts connections. Throws mta::exception
   /// when it cannot.
   void listen(const std::string& socket_path);
+  /// Takes connections over TCP as the settings say ([http]), or no longer. To be called at the start and
+  /// when the settings have changed. Returns what it listens on, or nothing. After an error nothing is taken
+  /// over TCP.
+  mta::result<std::string> listen_tcp(const mta::config::http_settings&);
   /// Accepts no more, ends idle connections at once and others after their answer; removes the socket file.
   void close();
 

@@ -28,14 +28,20 @@ class backend {
   virtual std::vector<job_info> jobs() const = 0;
   virtual std::vector<ended_job> ended_jobs() const = 0;
   virtual std::vector<worker_info> workers() const = 0;
+  virtual const std::vector<periodic_status>& periodic() const = 0;
   virtual scan_progress progress() const = 0;
   virtual server_counters counters() const = 0;
+  virtual event_log& events() = 0;
+  virtual time_point counting_since() const = 0;
   virtual std::string program_of(channel_no) const = 0;
 
   virtual void run_channel(channel_no) = 0;
+  virtual void order(message_order, std::vector<message_id>, std::function<void(order_outcome)> done) = 0;
   virtual void stop_channel(channel_no, bool stopped) = 0;
+  virtual mta::result<> run_periodic(std::string_view name) = 0;
   virtual reload_report reload() = 0;
   virtual void stop(std::string_view why) = 0;
+  virtual void leave(std::string_view why) = 0;
 
   virtual mta::queue::store& store() = 0;
   /// Runs `work` on a thread of the worker pool, then `then` on the loop thread; neither may throw.

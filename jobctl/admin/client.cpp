@@ -53,8 +53,10 @@ struct client::impl {
     return mta::error(mta::errc::protocol, fmt::format("{}: {}", what, outcome.message()));
   }
 
-  mta::result<> send(http::verb verb, const std::string& target) {
-    http::request<http::empty_body> q(verb, target, 11);
+  mta::result<> send(http::verb verb, const std::string& target, const std::string& body = {}) {
+    http::request<http::string_body> q(verb, target, 11);
+    q.body() = body;
+    if (!body.empty()) q.set(http::field::content_type, "application/json");
     q.set(http::field::host, "jobctl");
     q.set(http::field::user_agent, std::string("jobctl/") + version);
     q.prepare_payload();
@@ -69,8 +71,9 @@ struct client::impl {
     return a;
   }
 
-  mta::result<client::answer> exchange(http::verb verb, const std::string& target) {
-    if (auto sent = send(verb, target); !sent) return sent.error();
+  mta::result<client::answer> exchange(http::verb verb, const std::string& target,
+                                       const std::string& body = {}) {
+    if (auto sent = send(verb, target, body); !sent) return sent.error();
     http::response_parser<http::string_body> parser;
     parser.body_limit(std::uint64_t{256} << 20);
     if (auto read =
@@ -111,9 +114,10 @@ std::string client::answer::detail() const {
 mta::result<client::answer> client::get(const std::string& target) {
   return impl_->exchange(http::verb::get, target);
 }
-mta::result<client::answer> client::post(const std::string& target) {
-  return impl_->exchange(http::verb::post, target);
+mta::result<client::answer> client::post(const std::string& target, const std::string& body) {
+  return impl_->exchange(http::verb::post, target, body);
 }
+void client::be_patient(std::chrono::milliseconds patience) { impl_->patience = patience; }
 
 mta::result<client::answer> client::fetch(const std::string& target,
                                           const std::function<bool(std::string_view)>& sink) {
@@ -130,15 +134,16 @@ mta::result<client::answer> client::fetch(const std::string& target,
   while (!parser.is_done()) {
     parser.get().body().data = piece.data();
     parser.get().body().size = piece.size();
-    // need_buffer: the piece is full, and there is more.
+    // As it comes: need_buffer only says that the piece is full.
     read = c.wait_for(target, [&](auto done) {
-      http::async_read(c.socket, c.buffer, parser,
-                       [done = std::move(done)](error_code e, std::size_t n) mutable {
-                         done(e == http::error::need_buffer ? error_code() : e, n);
-                       });
+      http::async_read_some(c.socket, c.buffer, parser,
+                            [done = std::move(done)](error_code e, std::size_t n) mutable {
+                              done(e == http::error::need_buffer ? error_code() : e, n);
+                            });
     });
     if (!read) return read.error();
     const std::string_view got(piece.data(), piece.size() - parser.get().body().size);
+    if (got.empty()) continue;
     if (status >= 300)
       error_body += got;
     else if (!sink(got))

@@ -38,7 +38,9 @@ class client {
   /// `target` is a path with parameters, encoded. Errors: errc::disconnected, the connection ended;
   /// errc::timed_out; errc::protocol, no JSON came back. An HTTP error status is an answer.
   mta::result<answer> get(const std::string& target);
-  mta::result<answer> post(const std::string& target);
+  mta::result<answer> post(const std::string& target, const std::string& body = {});
+  /// Longest wait for any one answer from now on.
+  void be_patient(std::chrono::milliseconds);
 
   /// Fetches a body of any size and hands it on piece by piece. An error status is answered with a parsed
   /// body, without calling `sink`; `sink` returns false to give up (errc::cancelled).

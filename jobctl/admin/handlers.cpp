@@ -1,13 +1,19 @@
 #include "jobctl/admin/handlers.hpp"
 
+#include "jobctl/admin/event_stream.hpp"
 #include "jobctl/admin/listing.hpp"
 #include "jobctl/admin/message_report.hpp"
+#include "jobctl/admin/metrics.hpp"
+#include "jobctl/admin/order_request.hpp"
+#include "jobctl/admin/search.hpp"
 #include "jobctl/admin/target.hpp"
+#include "jobctl/admin/why.hpp"
 #include "jobctl/version.hpp"
 
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -22,17 +28,7 @@ response json_response(const json::value& body) {
   return r;
 }
 
-response error_of(const mta::error& e) {
-  using mta::errc;
-  const std::string& text = e.context;
-  if (e.code == errc::syntax || e.code == errc::out_of_range)
-    return handlers::error_response(400, "bad_request", text);
-  if (e.code == errc::not_configured) return handlers::error_response(404, "not_found", text);
-  if (e.code == errc::gone || e.code == std::errc::no_such_file_or_directory)
-    return handlers::error_response(404, "not_found", text + ": finished, removed, or never there");
-  if (e.code == errc::damaged) return handlers::error_response(500, "damaged", e.message());
-  return handlers::error_response(500, "io_error", e.message());
-}
+response error_of(const mta::error& e) { return handlers::error_response(e); }
 
 // One request being answered.
 struct exchange {
@@ -56,6 +52,7 @@ mta::result<> only(const target& t, std::initializer_list<std::string_view> know
 
 json::object figures_to_json(const channel_figures& f) {
   return {{"ready", f.ready},
+          {"blocked", f.blocked},
           {"in_hand", f.in_hand},
           {"deferred", f.deferred},
           {"held", f.held},
@@ -64,6 +61,7 @@ json::object figures_to_json(const channel_figures& f) {
           {"workers", f.workers},
           {"jobs", f.jobs},
           {"stopped", f.stopped},
+          {"opens", json_time(f.hours_change)},
           {"finished", f.finished},
           {"failed_attempts", f.attempts_failed},
           {"warned", f.warned},
@@ -72,6 +70,7 @@ json::object figures_to_json(const channel_figures& f) {
 
 void add(channel_figures& total, const channel_figures& f) {
   total.ready += f.ready;
+  total.blocked += f.blocked;
   total.in_hand += f.in_hand;
   total.deferred += f.deferred;
   total.held += f.held;
@@ -108,16 +107,36 @@ void get_summary(exchange x) {
   }
   json::object totals = figures_to_json(total);
   totals.erase("stopped");
+  totals.erase("opens");
   x.answer(json_response(json::object{{"time", json_time(x.backend.now())},
                                       {"complete", complete(x.backend)},
                                       {"channels", std::move(channels)},
                                       {"total", std::move(totals)}}));
 }
 
+// What is in the files only is looked for on the worker pool, for a while; the client goes on with the
+// cursor.
+void search_messages(exchange x, const listing_request& request) {
+  constexpr std::chrono::milliseconds budget{500};
+  admin::backend& b = x.backend;
+  search(b, request.what, {request.limit, request.cursor, budget},
+         [x = std::move(x)](const search_result& found) {
+           const controller& state = x.backend.state();
+           json::array rows;
+           for (const message_id& id : found.ids)
+             if (listed row; state.find(id, row)) rows.push_back(to_json(row, state));
+           json::object body{{"messages", std::move(rows)}, {"complete", complete(x.backend)}};
+           body["cursor"] = found.cursor ? json::value(std::to_string(found.cursor)) : json::value();
+           body["looked_at"] = found.looked_at;
+           x.answer(json_response(body));
+         });
+}
+
 void get_messages(exchange x) {
   const controller& state = x.backend.state();
   const auto request = parse_listing(x.target, state, x.backend.now());
   if (!request) return x.answer(error_of(request.error()));
+  if (!request->what.text.empty()) return search_messages(std::move(x), *request);
   const page found = list_page(state, *request);
   json::array rows;
   rows.reserve(found.rows.size());
@@ -240,6 +259,100 @@ void set_stopped(exchange x, bool stopped) {
 void post_stop_channel(exchange x) { set_stopped(std::move(x), true); }
 void post_start_channel(exchange x) { set_stopped(std::move(x), false); }
 
+json::object totals_to_json(const channel_totals& t) {
+  return {{"enqueued", t.enqueued}, {"finished", t.finished}, {"returned", t.returned},
+          {"bad", t.bad},           {"left", t.left},         {"failed_attempts", t.failed_attempts},
+          {"warned", t.warned}};
+}
+
+void get_counters(exchange x) {
+  const controller& state = x.backend.state();
+  json::array channels;
+  channel_totals sum;
+  for (const channel_no c : channels_by_name(state)) {
+    const channel_totals& t = state.totals(c);
+    sum.enqueued += t.enqueued;
+    sum.finished += t.finished;
+    sum.returned += t.returned;
+    sum.bad += t.bad;
+    sum.left += t.left;
+    sum.failed_attempts += t.failed_attempts;
+    sum.warned += t.warned;
+    json::object row{{"channel", state.channel_name(c)}};
+    for (auto& field : totals_to_json(t)) row.insert(std::move(field));
+    channels.push_back(std::move(row));
+  }
+  x.answer(json_response(json::object{{"time", json_time(x.backend.now())},
+                                      {"since", json_time(x.backend.counting_since())},
+                                      {"complete", complete(x.backend)},
+                                      {"channels", std::move(channels)},
+                                      {"total", totals_to_json(sum)}}));
+}
+
+json::array names_of(const controller& state, const std::vector<channel_no>& channels) {
+  json::array names;
+  for (const channel_no c : channels) names.emplace_back(state.channel_name(c));
+  return names;
+}
+
+void get_pools(exchange x) {
+  const controller& state = x.backend.state();
+  json::array pools;
+  for (const pool_figures& p : state.pools())
+    pools.push_back({{"pool", p.name},
+                     {"jobs", p.jobs},
+                     {"job_limit", p.job_limit},
+                     {"waiting", names_of(state, p.waiting)},
+                     {"channels", names_of(state, p.channels)}});
+  x.answer(json_response(json::object{{"pools", std::move(pools)}}));
+}
+
+void get_destinations(exchange x) {
+  std::size_t limit = default_page;
+  if (const std::string* text = x.target.find("limit")) {
+    const auto [end, wrong] = std::from_chars(text->data(), text->data() + text->size(), limit);
+    if (wrong != std::errc() || end != text->data() + text->size() || limit == 0 || limit > largest_page)
+      return x.answer(handlers::error_response(
+          400, "bad_request", fmt::format("limit: '{}' is not a number from 1 to {}", *text, largest_page)));
+  }
+  const controller& state = x.backend.state();
+  const destination_counts found = state.largest_destinations(limit);
+  json::array rows;
+  for (const destination_count& d : found.largest)
+    rows.push_back({{"channel", state.channel_name(d.channel)}, {"host", d.host}, {"messages", d.messages}});
+  x.answer(json_response(
+      json::object{{"destinations", std::move(rows)}, {"count", found.count}, {"others", found.others}}));
+}
+
+void get_metrics(exchange x) {
+  response r;
+  r.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  r.body = metrics_text(x.backend);
+  x.answer(std::move(r));
+}
+
+void get_health(exchange x) {
+  const health h = health_of(x.backend);
+  response r = json_response(h.body);
+  r.status = h.ready ? 200 : 503;
+  x.answer(std::move(r));
+}
+
+// Whoever does not follow gets everything at once.
+void get_events(exchange x) {
+  const auto request = parse_events_request(x.target, x.backend.state());
+  if (!request) return x.answer(error_of(request.error()));
+  auto stream = std::make_shared<event_stream>(x.backend, *request);
+  response r;
+  r.content_type = "application/x-ndjson";
+  if (request->follow)
+    r.events = std::move(stream);
+  else
+    while (stream->next(r.body) == event_stream::state::more) {
+    }
+  x.answer(std::move(r));
+}
+
 json::value nothing_or(std::uint64_t number) { return number ? json::value(number) : json::value(); }
 
 void get_jobs(exchange x) {
@@ -272,6 +385,35 @@ void get_jobs(exchange x) {
                      {"status", e.status}});
   x.answer(json_response(json::object{
       {"jobs", std::move(running)}, {"workers", std::move(programs)}, {"ended", std::move(ended)}}));
+}
+
+json::value time_or_never(time_point t) { return t == time_point::max() ? json::value() : json_time(t); }
+
+void get_periodic(exchange x) {
+  json::array all;
+  for (const periodic_status& j : x.backend.periodic()) {
+    if (!j.configured) continue;
+    json::object o{{"name", j.name},
+                   {"running", j.running},
+                   {"next", time_or_never(j.next)},
+                   {"started", json_time(j.started)},
+                   {"ended", json_time(j.ended)},
+                   {"clean", j.ended == time_point{} ? json::value() : json::value(j.clean)},
+                   {"outcome", j.outcome},
+                   {"runs", j.runs},
+                   {"failures", j.failures},
+                   {"skipped", j.skipped}};
+    all.push_back(std::move(o));
+  }
+  x.answer(json_response(json::object{{"periodic", std::move(all)}}));
+}
+
+void post_run_periodic(exchange x) {
+  const auto started = x.backend.run_periodic(x.name());
+  if (started) return x.answer(json_response(json::object{{"name", x.name()}, {"started", true}}));
+  const mta::error& e = started.error();
+  if (e.code == mta::errc::busy) return x.answer(handlers::error_response(503, "busy", e.context));
+  x.answer(error_of(e));
 }
 
 // --- the controller
@@ -339,21 +481,30 @@ void post_reload(exchange x) {
   x.answer(std::move(refused));
 }
 
+// A parameter that is true or false, and false when it is not given.
+mta::result<bool> flag(const target& t, std::string_view name) {
+  const std::string* text = t.find(name);
+  if (!text) return false;
+  if (*text != "true" && *text != "false")
+    return mta::error(mta::errc::syntax, fmt::format("{}: '{}' is not true or false", name, *text));
+  return *text == "true";
+}
+
 void post_stop(exchange x) {
-  bool now = false;
-  if (const std::string* text = x.target.find("now")) {
-    if (*text != "true" && *text != "false")
-      return x.answer(
-          handlers::error_response(400, "bad_request", fmt::format("now: '{}' is not true or false", *text)));
-    now = *text == "true";
-  }
+  const auto now = flag(x.target, "now"), leave = flag(x.target, "leave_programs");
+  if (!now) return x.answer(error_of(now.error()));
+  if (!leave) return x.answer(error_of(leave.error()));
+  if (*now && *leave)
+    return x.answer(
+        handlers::error_response(400, "bad_request", "now and leave_programs exclude each other"));
   // Answered first: stopping closes connections.
   response accepted = json_response(json::object{{"stopping", true}, {"pid", ::getpid()}});
   accepted.status = 202;
   admin::backend& b = x.backend;
   x.answer(std::move(accepted));
+  if (*leave) return b.leave("an operator's request");
   b.stop("an operator's request");
-  if (now) b.stop("an operator's request, at once");
+  if (*now) b.stop("an operator's request, at once");
 }
 
 // --- routing
@@ -361,8 +512,8 @@ void post_stop(exchange x) {
 
 struct route {
   method allowed;
-  std::size_t segments;    // of the path, "v1" included
-  std::string_view first;  // the second segment
+  std::size_t segments;    // of the path, "v1" included; 1: there is no "v1"
+  std::string_view first;  // the one behind it
   std::string_view last;   // the fourth, if there are four
   void (*handle)(exchange);
   std::initializer_list<std::string_view> parameters;
@@ -374,23 +525,57 @@ const route routes[] = {
     {method::get, 2, "messages", "", get_messages, {}, true},
     {method::get, 3, "messages", "", get_message, {}},
     {method::get, 4, "messages", "content", get_content, {}},
+    {method::get, 3, "why", "", [](exchange x) { get_why(x.backend, x.name(), x.answer); }, {}},
     {method::get, 2, "channels", "", get_channels, {}},
     {method::get, 3, "channels", "", get_channel, {}},
     {method::post, 4, "channels", "run", post_run, {}},
     {method::post, 4, "channels", "stop", post_stop_channel, {}},
     {method::post, 4, "channels", "start", post_start_channel, {}},
     {method::get, 2, "jobs", "", get_jobs, {}},
+    {method::get, 2, "events", "", get_events, {}, true},
+    {method::get, 2, "counters", "", get_counters, {}},
+    {method::get, 2, "pools", "", get_pools, {}},
+    {method::get, 2, "destinations", "", get_destinations, {"limit"}},
+    {method::get, 2, "periodic", "", get_periodic, {}},
+    {method::post, 4, "periodic", "run", post_run_periodic, {}},
     {method::get, 2, "status", "", get_status, {}},
+    {method::get, 1, "metrics", "", get_metrics, {}},
+    {method::get, 1, "health", "", get_health, {}},
     {method::post, 2, "reload", "", post_reload, {}},
-    {method::post, 2, "stop", "", post_stop, {"now"}},
+    {method::post, 2, "stop", "", post_stop, {"now", "leave_programs"}},
 };
 
 bool matches(const route& r, const std::vector<std::string>& path) {
+  if (r.segments == 1) return path.size() == 1 && path[0] == r.first;
   return path.size() == r.segments && path[0] == "v1" && path[1] == r.first &&
          (path.size() < 4 || path[3] == r.last);
 }
 
+std::optional<verb> order_named(const std::vector<std::string>& path) {
+  if (path.size() != 3 || path[0] != "v1" || path[1] != "messages") return {};
+  return find_verb(path[2]);
+}
+
+response wrong_method(const request& q, const char* right) {
+  response refused =
+      handlers::error_response(405, "method_not_allowed", fmt::format("{} takes {}", q.target, right));
+  refused.allow = right;
+  return refused;
+}
+
 }  // namespace
+
+response handlers::error_response(const mta::error& e) {
+  using mta::errc;
+  const std::string& text = e.context;
+  if (e.code == errc::syntax || e.code == errc::out_of_range)
+    return handlers::error_response(400, "bad_request", text);
+  if (e.code == errc::not_configured) return handlers::error_response(404, "not_found", text);
+  if (e.code == errc::gone || e.code == std::errc::no_such_file_or_directory)
+    return handlers::error_response(404, "not_found", text + ": finished, removed, or never there");
+  if (e.code == errc::damaged) return handlers::error_response(500, "damaged", e.message());
+  return handlers::error_response(500, "io_error", e.message());
+}
 
 response handlers::error_response(unsigned status, std::string_view code, std::string_view detail) {
   response r = json_response(json::object{{"error", code}, {"detail", detail}});
@@ -401,15 +586,15 @@ response handlers::error_response(unsigned status, std::string_view code, std::s
 void handlers::handle(const request& q, answer reply) {
   auto target = parse_target(q.target);
   if (!target) return reply(error_of(target.error()));
+  // The names of orders stand where ids do.
+  if (const auto order = order_named(target->path)) {
+    if (q.method != method::post) return reply(wrong_method(q, "POST"));
+    if (auto none = only(*target, {}); !none) return reply(error_of(none.error()));
+    return post_order(backend_, *order, q, std::move(reply));
+  }
   for (const route& r : routes) {
     if (!matches(r, target->path)) continue;
-    if (r.allowed != q.method) {
-      response refused =
-          error_response(405, "method_not_allowed",
-                         fmt::format("{} takes {}", q.target, r.allowed == method::get ? "GET" : "POST"));
-      refused.allow = r.allowed == method::get ? "GET" : "POST";
-      return reply(std::move(refused));
-    }
+    if (r.allowed != q.method) return reply(wrong_method(q, r.allowed == method::get ? "GET" : "POST"));
     if (!r.own_parameters)
       if (auto known = only(*target, r.parameters); !known) return reply(error_of(known.error()));
     return r.handle({backend_, std::move(*target), std::move(reply)});

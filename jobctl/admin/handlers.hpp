@@ -21,6 +21,8 @@ enum class method { get, post, other };
 struct request {
   admin::method method = admin::method::get;
   std::string target;
+  std::string body{};
+  std::int64_t user = -1;  ///< user id of who asks; negative: not known
 };
 
 /// A body too large to be held in memory: read piece by piece on the worker pool.
@@ -32,12 +34,15 @@ class body_source {
   virtual mta::result<std::size_t> read(std::uint64_t offset, std::span<std::byte> buffer) = 0;
 };
 
+class event_stream;
+
 struct response {
   unsigned status = 200;
   std::string content_type = "application/json";
-  std::string body;
-  std::string allow;                    ///< for status 405
-  std::shared_ptr<body_source> stream;  ///< if set, instead of `body`
+  std::string body{};
+  std::string allow;                     ///< for status 405
+  std::shared_ptr<body_source> stream;   ///< if set, instead of `body`
+  std::shared_ptr<event_stream> events;  ///< likewise: lines as they come, until the client leaves
 };
 
 using answer = std::function<void(response)>;
@@ -49,6 +54,7 @@ class handlers {
   void handle(const request&, answer reply);
 
   /// {"error": code, "detail": text}
+  static response error_response(const mta::error&);
   static response error_response(unsigned status, std::string_view code, std::string_view detail);
 
  private:

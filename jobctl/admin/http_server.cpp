@@ -1,17 +1,23 @@
 #include "jobctl/admin/http_server.hpp"
 
+#include "jobctl/admin/event_stream.hpp"
 #include "jobctl/admin/handlers.hpp"
 #include "jobctl/version.hpp"
 
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
 
 #include <array>
+#include <charconv>
 #include <optional>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <unordered_set>
@@ -22,7 +28,10 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
+using asio::ip::tcp;
 using asio::local::stream_protocol;
+/// Of either kind.
+using any_socket = asio::generic::stream_protocol::socket;
 using boost::system::error_code;
 
 // A client that asks nothing, or does not read, is dropped; a page of 10,000 rows is about 2.5 MB and takes
@@ -30,8 +39,32 @@ using boost::system::error_code;
 constexpr std::chrono::seconds patience{30};
 constexpr std::size_t most_connections = 64;
 constexpr std::uint32_t most_header_bytes = 16 * 1024;
-constexpr std::uint64_t most_body_bytes = 64 * 1024;  // no request needs one
+constexpr std::uint64_t most_body_bytes = 64 * 1024;     // no request needs one, but
+constexpr std::uint64_t most_order_bytes = 1024 * 1024;  // orders on messages, with their ids
 constexpr std::size_t piece_size = 256 * 1024;
+constexpr std::size_t most_followers = 8;
+// Followers get up to 512 events, 0.1 ms of work, so often while much is happening.
+constexpr std::chrono::milliseconds between_events{5};
+
+/// Who is at the other end; -1: not known.
+std::int64_t user_of(any_socket& s) {
+  ucred who{};
+  socklen_t size = sizeof who;
+  return ::getsockopt(s.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? std::int64_t{who.uid}
+                                                                                    : -1;
+}
+
+/// Takes as long whatever the first difference is.
+bool same_token(std::string_view given, std::string_view token) {
+  if (token.empty()) return false;
+  unsigned difference = given.size() == token.size() ? 0 : 1;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const volatile unsigned char a = static_cast<unsigned char>(given[i]);
+    const volatile unsigned char b = static_cast<unsigned char>(token[i % token.size()]);
+    difference |= static_cast<unsigned>(a ^ b);
+  }
+  return difference == 0;
+}
 
 }  // namespace
 
@@ -39,40 +72,54 @@ struct http_server::impl : std::enable_shared_from_this<http_server::impl> {
   class connection;
 
   impl(asio::io_context& context, admin::backend& b)
-      : io(context), backend(b), handlers(b), acceptor(context), pause(context) {}
+      : io(context), backend(b), handlers(b), acceptor(context), tcp_acceptor(context), pause(context) {}
 
-  void accept();
+  template <class Acceptor>
+  void accept(Acceptor&);
+  mta::result<unsigned> listen_tcp(const std::string& address);
   void close();
 
   asio::io_context& io;
   admin::backend& backend;
   admin::handlers handlers;
   stream_protocol::acceptor acceptor;
+  tcp::acceptor tcp_acceptor;
+  std::string token;         // that requests over TCP have to carry; empty: none is let in
   asio::steady_timer pause;  // after an accept that failed (no descriptors left)
   std::string path;
   bool closed = false;
   std::unordered_set<connection*> connections;
+  std::size_t followers = 0;
 };
 
 // One client: reads a request, has it answered, writes the answer, and again. Kept alive by its pending
 // operation, and by the answer that it waits for.
 class http_server::impl::connection : public std::enable_shared_from_this<connection> {
  public:
-  connection(std::shared_ptr<impl> owner, stream_protocol::socket socket)
-      : owner_(std::move(owner)), socket_(std::move(socket)), timer_(owner_->io) {
+  /// `guarded`: only requests with the token are answered.
+  connection(std::shared_ptr<impl> owner, any_socket socket, bool guarded)
+      : owner_(std::move(owner)),
+        guarded_(guarded),
+        socket_(std::move(socket)),
+        timer_(owner_->io),
+        pace_(owner_->io),
+        user_(guarded ? -1 : user_of(socket_)) {
     owner_->connections.insert(this);
   }
-  ~connection() { owner_->connections.erase(this); }
+  ~connection() {
+    owner_->connections.erase(this);
+    if (events_) --owner_->followers;
+  }
 
   void read() {
     if (owner_->closed) return;
     parser_.emplace();
     parser_->header_limit(most_header_bytes);
-    parser_->body_limit(most_body_bytes);
+    parser_->body_limit(most_order_bytes);
     answering_ = false;
     start_timer();
-    http::async_read(socket_, buffer_, *parser_,
-                     [self = shared_from_this()](error_code e, std::size_t) { self->on_read(e); });
+    http::async_read_header(socket_, buffer_, *parser_,
+                            [self = shared_from_this()](error_code e, std::size_t) { self->on_header(e); });
   }
 
   void refuse(unsigned status, std::string_view code, std::string_view detail) {
@@ -84,6 +131,7 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
   void close_when_idle() {
     keep_alive_ = false;
     if (!answering_) drop();
+    if (events_) send_last_events();
   }
 
  private:
@@ -93,6 +141,7 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     error_code ignored;
     socket_.close(ignored);
     timer_.cancel();
+    pace_.cancel();
   }
 
   void start_timer() {
@@ -103,13 +152,30 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     });
   }
 
+  void on_header(error_code e) {
+    if (e) return on_read(e);
+    if (guarded_ && !carries_token(parser_->get())) {
+      keep_alive_ = false;
+      answering_ = true;
+      return refuse(401, "unauthorized",
+                    "over TCP each request needs the header 'Authorization: Bearer TOKEN'");
+    }
+    if (!parser_->get().target().starts_with("/v1/messages/")) {
+      if (parser_->content_length() > most_body_bytes) return on_read(http::error::body_limit);
+      parser_->body_limit(most_body_bytes);
+    }
+    http::async_read(socket_, buffer_, *parser_,
+                     [self = shared_from_this()](error_code failed, std::size_t) { self->on_read(failed); });
+  }
+
   void on_read(error_code e) {
     if (e == http::error::end_of_stream || e == asio::error::operation_aborted || e == asio::error::eof)
       return drop();
     answering_ = true;
     if (e == http::error::header_limit)
       return refuse(431, "too_large", "the request's header is over 16 KiB");
-    if (e == http::error::body_limit) return refuse(413, "too_large", "the request's body is over 64 KiB");
+    if (e == http::error::body_limit)
+      return refuse(413, "too_large", "the request's body is over 64 KiB (an order's: over 1 MiB)");
     if (e && e.category() == http::make_error_code(http::error::bad_method).category())
       return refuse(400, "bad_request", "not a request of HTTP/1.1: " + e.message());
     if (e) return drop();
@@ -121,14 +187,24 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
                : message.method() == http::verb::post ? admin::method::post
                                                       : admin::method::other;
     q.target = std::string(message.target());
+    q.body = std::move(parser_->get().body());
+    q.user = user_;
     timer_.cancel();  // the time that the answer takes is ours, not the client's
     owner_->handlers.handle(q, [self = shared_from_this()](admin::response r) { self->send(std::move(r)); });
+  }
+
+  template <class Message>
+  bool carries_token(const Message& m) const {
+    constexpr std::string_view scheme = "Bearer ";
+    const std::string_view given = m[http::field::authorization];
+    return given.starts_with(scheme) && same_token(given.substr(scheme.size()), owner_->token);
   }
 
   void send(admin::response r) {
     if (!socket_.is_open()) return;
     start_timer();
     if (r.stream) return send_stream(std::move(r));
+    if (r.events) return send_events(std::move(r));
     text_ = {};
     text_.result(r.status);
     set_fields(text_, r);
@@ -143,6 +219,7 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     m.version(11);
     m.set(http::field::server, std::string("jobctl/") + version);
     m.set(http::field::content_type, r.content_type);
+    if (r.status == 401) m.set(http::field::www_authenticate, "Bearer");
     if (!r.allow.empty()) m.set(http::field::allow, r.allow);
     m.keep_alive(keep_alive_);
   }
@@ -151,8 +228,81 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     if (e) return drop();
     if (keep_alive_ && !owner_->closed) return read();
     error_code ignored;
-    socket_.shutdown(stream_protocol::socket::shutdown_send, ignored);
+    socket_.shutdown(any_socket::shutdown_send, ignored);
     drop();
+  }
+
+  // --- events, as they happen: one piece at a time is on its way, so a slow client costs no more memory ---
+
+  void send_events(admin::response r) {
+    if (owner_->followers >= most_followers)
+      return send(admin::handlers::error_response(503, "busy", "8 clients follow the events already"));
+    ++owner_->followers;
+    events_ = std::move(r.events);
+    header_.emplace();
+    header_->result(r.status);
+    set_fields(*header_, r);
+    header_->chunked(true);
+    serializer_.emplace(*header_);
+    // It has nothing more to say: whatever comes, its end above all, ends this.
+    socket_.async_wait(any_socket::wait_read, [self = shared_from_this()](error_code e) {
+      if (!e) self->drop();
+    });
+    http::async_write_header(socket_, *serializer_, [self = shared_from_this()](error_code e, std::size_t) {
+      if (e) return self->drop();
+      self->next_events();
+    });
+  }
+
+  void next_events() {
+    if (!socket_.is_open()) return;
+    waiting_ = false;
+    text_.body().clear();
+    const auto state = events_->next(text_.body());
+    if (text_.body().empty()) return after_events(state);
+    start_timer();
+    asio::async_write(socket_, http::make_chunk(asio::buffer(text_.body())),
+                      [self = shared_from_this(), state](error_code e, std::size_t) {
+                        if (e) return self->drop();
+                        self->timer_.cancel();
+                        self->after_events(state);
+                      });
+  }
+
+  void after_events(event_stream::state state) {
+    if (state == event_stream::state::ended || owner_->closed) return end_events();
+    if (state == event_stream::state::more) {
+      if (events_->busy()) return next_events_soon();
+      return asio::post(owner_->io, [self = shared_from_this()] { self->next_events(); });
+    }
+    timer_.cancel();
+    waiting_ = true;
+    // Not kept alive by the log, but by its reading.
+    events_->wait([self = weak_from_this()] {
+      if (auto alive = self.lock()) alive->next_events_soon();
+    });
+  }
+
+  // More may come with it.
+  void next_events_soon() {
+    if (!socket_.is_open() || ending_) return;
+    pace_.expires_after(between_events);
+    pace_.async_wait([self = shared_from_this()](error_code cancelled) {
+      if (!cancelled) self->next_events();
+    });
+  }
+
+  // The server stops: what is there still goes out.
+  void send_last_events() {
+    if (std::exchange(ending_, true) || !waiting_) return;
+    pace_.cancel();
+    next_events();
+  }
+
+  void end_events() {
+    start_timer();
+    asio::async_write(socket_, http::make_chunk_last(),
+                      [self = shared_from_this()](error_code, std::size_t) { self->drop(); });
   }
 
   // --- bodies in pieces: the first piece is read before the header goes out, so that an error can still be
@@ -215,36 +365,68 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
   }
 
   std::shared_ptr<impl> owner_;
-  stream_protocol::socket socket_;
+  const bool guarded_;
+  any_socket socket_;
   asio::steady_timer timer_;
-  beast::flat_buffer buffer_{most_header_bytes + most_body_bytes};
+  asio::steady_timer pace_;  // between pieces of events
+  beast::flat_buffer buffer_{most_header_bytes + most_order_bytes};
   std::optional<http::request_parser<http::string_body>> parser_;
   http::response<http::string_body> text_;
   std::optional<header_response> header_;
   std::optional<http::response_serializer<http::empty_body>> serializer_;
+  const std::int64_t user_;
   bool keep_alive_ = true;
   bool answering_ = false;
+  std::shared_ptr<event_stream> events_;  // it follows them
+  bool waiting_ = false;                  // …and nothing is on its way
+  bool ending_ = false;
 };
 
-void http_server::impl::accept() {
-  acceptor.async_accept([self = shared_from_this()](error_code e, stream_protocol::socket socket) {
-    if (self->closed) return;
+template <class Acceptor>
+void http_server::impl::accept(Acceptor& from) {
+  using protocol = typename Acceptor::protocol_type;
+  from.async_accept([self = shared_from_this(), &from](error_code e, typename protocol::socket socket) {
+    if (self->closed || e == asio::error::operation_aborted) return;
     if (e) {
       // Out of descriptors or memory, most likely: the client waits in the socket's backlog.
       self->pause.expires_after(std::chrono::milliseconds(200));
-      self->pause.async_wait([self](error_code cancelled) {
-        if (!cancelled && !self->closed) self->accept();
+      self->pause.async_wait([self, &from](error_code) {
+        if (!self->closed && from.is_open()) self->accept(from);
       });
       return;
     }
+    constexpr bool guarded = std::is_same_v<protocol, tcp>;
     const bool full = self->connections.size() >= most_connections;
-    auto c = std::make_shared<connection>(self, std::move(socket));
+    auto c = std::make_shared<connection>(self, any_socket(std::move(socket)), guarded);
     if (full)
       c->refuse(503, "busy", "64 clients are connected; try again");
     else
       c->read();
-    self->accept();
+    self->accept(from);
   });
+}
+
+mta::result<unsigned> http_server::impl::listen_tcp(const std::string& address) {
+  error_code e;
+  tcp_acceptor.close(e);
+  if (address.empty()) return 0u;
+  const std::size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  unsigned short port = 0;
+  std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
+  const tcp::endpoint where(asio::ip::make_address(host, e), port);
+  if (!e) tcp_acceptor.open(where.protocol(), e);
+  if (!e) tcp_acceptor.set_option(tcp::acceptor::reuse_address(true), e);
+  if (!e) tcp_acceptor.bind(where, e);
+  if (!e) tcp_acceptor.listen(asio::socket_base::max_listen_connections, e);
+  if (e) {
+    error_code ignored;
+    tcp_acceptor.close(ignored);
+    return mta::error(std::error_code(e.value(), std::system_category()), "listen on " + address);
+  }
+  accept(tcp_acceptor);
+  return static_cast<unsigned>(tcp_acceptor.local_endpoint().port());
 }
 
 void http_server::impl::close() {
@@ -252,6 +434,7 @@ void http_server::impl::close() {
   closed = true;
   error_code ignored;
   acceptor.close(ignored);
+  tcp_acceptor.close(ignored);
   pause.cancel();
   if (!path.empty()) ::unlink(path.c_str());
   std::vector<std::shared_ptr<connection>> open;
@@ -285,7 +468,12 @@ void http_server::listen(const std::string& socket_path) {
   if (::chmod(socket_path.c_str(), 0660) != 0) throw mta::exception(mta::os_error("chmod " + socket_path));
   impl_->acceptor.listen(asio::socket_base::max_listen_connections, e);
   check(e, "listen on ");
-  impl_->accept();
+  impl_->accept(impl_->acceptor);
+}
+
+mta::result<unsigned> http_server::listen_tcp(const std::string& address, const std::string& token) {
+  impl_->token = token;
+  return impl_->listen_tcp(token.empty() ? std::string() : address);
 }
 
 void http_server::close() { impl_->close(); }

@@ -2,6 +2,7 @@
 // Thread safety: pure, apart from reading the controller on its thread.
 #pragma once
 
+#include "jobctl/admin/selection.hpp"
 #include "jobctl/admin/target.hpp"
 #include "jobctl/controller/controller.hpp"
 
@@ -12,8 +13,8 @@ namespace jobctl::admin {
 inline constexpr std::size_t default_page = 100, largest_page = 10'000;  ///< rows
 
 struct listing_request {
-  list_filter filter;
-  std::size_t limit = default_page;
+  selection what;
+  std::uint64_t limit = default_page;
   std::uint64_t cursor = 0;
 };
 
@@ -25,16 +26,12 @@ struct page {
   std::vector<listed> rows;
   std::uint64_t cursor = 0;  ///< where the next page begins; 0: no more
 };
-/// A page may be short, or even empty, and still have a cursor: the work for one page is bounded.
+/// What the index knows of the selection. A page may be short, or even empty, and still have a cursor: the
+/// work for one page is bounded.
 page list_page(const controller&, const listing_request&);
 
 /// "ready", "in-hand", "deferred" or "held"
 std::string_view state_of(const listed&);
 boost::json::object to_json(const listed&, const controller&);
-
-/// The channel of that name; false: the controller knows none.
-bool find_channel(const controller&, std::string_view name, channel_no&);
-/// For errors: the channel is unknown, with the nearest name.
-std::string unknown_channel(const controller&, std::string_view name);
 
 }  // namespace jobctl::admin

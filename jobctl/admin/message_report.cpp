@@ -1,5 +1,6 @@
 #include "jobctl/admin/message_report.hpp"
 
+#include "jobctl/admin/hold_record.hpp"
 #include "jobctl/admin/units.hpp"
 
 #include <boost/json/array.hpp>
@@ -13,15 +14,12 @@ namespace {
 namespace json = boost::json;
 namespace queue = mta::queue;
 
-std::string_view name_of(queue::reason why) {
-  switch (why) {
-    case queue::reason::none: return "";
-    case queue::reason::operator_request: return "operator's request";
-    case queue::reason::damaged_entry: return "damaged entry";
-    case queue::reason::damaged_record: return "damaged record";
-    case queue::reason::undeliverable: return "undeliverable";
-  }
-  return "";
+json::object hold_to_json(const message_report& m) {
+  const auto hold = last_hold(m.history).value_or(hold_record{});
+  return {{"reason", hold.reason.empty() ? std::string(words_for(m.stored.state.why)) : hold.reason},
+          {"by", hold.by},
+          {"until", json_time(m.stored.state.hold_ends ? m.stored.state.next_attempt : queue::time_point{})},
+          {"since", json_time(hold.since != queue::time_point{} ? hold.since : m.stored.state.changed)}};
 }
 
 json::array facts_of(std::uint8_t bits) {
@@ -62,8 +60,9 @@ json::array history_to_json(const std::vector<std::string>& lines) {
     json::error_code wrong;
     json::value event = json::parse(line, wrong);
     if (!wrong && event.is_object())
-      if (auto* const time = event.get_object().if_contains("time"); time != nullptr && time->is_int64())
-        *time = json_time(queue::time_point{std::chrono::milliseconds{time->get_int64()}});
+      for (const char* name : {"time", "until"})
+        if (auto* const time = event.get_object().if_contains(name); time != nullptr && time->is_int64())
+          *time = json_time(queue::time_point{std::chrono::milliseconds{time->get_int64()}});
     // A line cut off by a crash is shown as it is.
     events.push_back(wrong ? json::value(json::object{{"text", line}}) : std::move(event));
   }
@@ -115,7 +114,8 @@ json::object to_json(const message_report& m) {
                  {"committed", json_time(e.committed)},
                  {"due", json_time(s.phase == queue::phase::deferred ? s.next_attempt : e.not_before)},
                  {"host", e.host}};
-  if (s.why != queue::reason::none) o["reason"] = name_of(s.why);
+  if (s.why != queue::reason::none) o["reason"] = words_for(s.why);
+  if (s.phase == queue::phase::held) o["hold"] = hold_to_json(m);
   o["changed"] = json_time(s.changed);
   if (e.moved_from.file != queue::file_number::none) o["moved_from"] = queue::to_string(e.moved_from);
   o["facts"] = facts_of(e.facts);

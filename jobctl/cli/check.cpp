@@ -1,6 +1,8 @@
 // jobctl check: is the configuration right, and the aliases? Needs no controller.
 #include "enqueue/aliases.hpp"
 #include "enqueue/routing.hpp"
+#include "jobctl/admin/token.hpp"
+#include "jobctl/cli/check_queue.hpp"
 #include "jobctl/cli/site.hpp"
 
 #include <boost/json.hpp>
@@ -18,10 +20,13 @@ using mta::config::load_error;
 using mta::config::settings;
 
 void describe(po::options_description& options) {
-  options.add_options()                                                 //
-      ("file", po::value<std::vector<std::string>>(), "file to check")  //
+  options.add_options()                                                                     //
+      ("file", po::value<std::vector<std::string>>()->value_name("FILE"), "file to check")  //
       ("show", po::bool_switch(),
        "print the effective settings, with every default, as a configuration file")  //
+      ("queue", po::bool_switch(),
+       "check the queue instead: every message that waits against its checksums, and the controller's "
+       "index")  //
       ("json", po::bool_switch(),
        "print {\"file\", \"root\", \"ok\", \"problems\": [{\"line\", \"text\"}], \"notes\"} as JSON");
 }
@@ -33,6 +38,12 @@ void check_programs(const settings& site, load_error& found) {
     if (const auto path = mta::config::find_program(c.program[0]); !path)
       found.problems.push_back({0, fmt::format("channel {}: program: {}", c.name, path.error().message())});
   }
+}
+
+void check_token(const settings& site, load_error& found) {
+  if (site.http.listen.empty()) return;
+  if (const auto token = admin::read_token(site.http.token_file); !token)
+    found.problems.push_back({0, "[http] token_file: " + token.error().message()});
 }
 
 void check_aliases(const settings& site, load_error& found) {
@@ -111,8 +122,10 @@ mta::config::load_result<settings> load_what_is_asked(const invocation& in) {
 int run(const invocation& in) {
   if (in.has("file") && (in.has("config") || in.get<std::vector<std::string>>("file").size() > 1))
     return in.fail(usage, "give one file, either as argument or with --config.");
-  const bool json = in.get<bool>("json");
+  const bool json = in.get<bool>("json"), queue = in.get<bool>("queue");
+  if (queue && in.get<bool>("show")) return in.fail(usage, "--queue and --show exclude each other.");
   const auto site = load_what_is_asked(in);
+  if (site && queue) return check_queue(in, *site);
   if (!site) {
     if (!json) return print_problems(in, site.error());
     print_json(in, nullptr, site.error(), {});
@@ -123,6 +136,7 @@ int run(const invocation& in) {
   found.code = make_error_code(mta::errc::not_configured);
   check_programs(*site, found);
   check_aliases(*site, found);
+  check_token(*site, found);
   const std::vector<std::string> notes = notes_about(*site);
   if (json)
     print_json(in, &*site, found, notes);
@@ -138,18 +152,25 @@ int run(const invocation& in) {
 
 const command check_command = {
     "check",
-    "Check the configuration, without a controller",
-    "[--show | --json] [FILE]",
+    "Check the configuration, or the queue, without a controller",
+    "[--show | --queue] [--json] [FILE]",
     "Reads the configuration as the controller would, and prints everything that is wrong with it: file, "
     "line, key and\n"
     "what was expected. Checks that every channel's program exists and may be run, and the aliases file. "
     "Nothing is\n"
-    "changed; a controller that runs takes the file only when told to ('jobctl reload').",
+    "changed; a controller that runs takes the file only when told to ('jobctl reload').\n"
+    "With --queue every message file is read instead, and every message that waits is checked against its "
+    "checksums; "
+    "where a controller runs, its index is compared, too: what was deleted, added, cut off or changed by "
+    "hand is "
+    "named. Nothing is changed, and mail goes on meanwhile.",
     "  jobctl check                          the site of JOBCTL_CONFIG or JOBCTL_ROOT\n"
     "  jobctl check ./new.conf               a file before it is put in place\n"
     "  jobctl check --show | less            all settings, with defaults\n"
-    "  jobctl check && jobctl reload         use it only when it is right",
-    "  0    the configuration is right\n"
+    "  jobctl check && jobctl reload         use it only when it is right\n"
+    "  jobctl check --queue                  after a disk has failed",
+    "  0    the configuration is right; --queue: so is the queue\n"
+    "  65   --queue: something is damaged, missing or unknown to the controller\n"
     "  77   it may not be read\n"
     "  78   it is wrong, or there is none",
     describe,

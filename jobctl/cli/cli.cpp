@@ -1,7 +1,8 @@
 #include "jobctl/cli/cli.hpp"
 
 #include "jobctl/admin/nearest.hpp"
-#include "jobctl/version.hpp"
+#include "jobctl/cli/completion.hpp"
+#include "jobctl/cli/help.hpp"
 
 #include <boost/program_options/errors.hpp>
 #include <boost/program_options/parsers.hpp>
@@ -18,119 +19,12 @@ namespace {
 namespace po = boost::program_options;
 
 // In the order of the overview: first what runs the house, then messages, then looking, then steering.
-constexpr const command* commands[] = {&serve_command, &check_command, &submit_command, &summary_command,
-                                       &ls_command,    &show_command,  &run_command,    &stop_command,
-                                       &start_command, &reload_command};
-
-const command* find_command(std::string_view name) {
-  for (const command* c : commands)
-    if (name == c->name) return c;
-  return nullptr;
-}
-
-std::string unknown_command(std::string_view name) {
-  std::vector<std::string_view> names{"help", "version"};
-  for (const command* c : commands) names.push_back(c->name);
-  return fmt::format("unknown command '{}'.{} 'jobctl help' lists the commands.", name,
-                     did_you_mean(name, names));
-}
-
-po::options_description options_of(const command& c) {
-  po::options_description all;
-  if (c.describe) c.describe(all);
-  all.add_options()  //
-      ("root", po::value<std::string>()->value_name("DIR"),
-       "directory of the site: configuration, queue, sockets (else JOBCTL_ROOT)")  //
-      ("config", po::value<std::string>()->value_name("FILE"),
-       "configuration file of the site (else JOBCTL_CONFIG, else DIR/jobctl.conf)")  //
-      ("help", "print this text");
-  return all;
-}
-
-// --- help
-// ----------------------------------------------------------------------------------------------------------
-
-void print_wrapped(std::FILE* out, std::string_view text, std::size_t indent, std::size_t width) {
-  std::size_t column = indent;
-  bool first = true;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find_first_of(" \n"), text.size());
-    if (!first && column + 1 + end > width) {
-      fmt::print(out, "\n{:{}}", "", indent);
-      column = indent;
-    } else if (!first) {
-      fmt::print(out, " ");
-      ++column;
-    }
-    fmt::print(out, "{}", text.substr(0, end));
-    column += end;
-    first = false;
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  fmt::print(out, "\n");
-}
-
-void print_option(std::FILE* out, const po::option_description& option) {
-  const std::string shown = option.canonical_display_name(po::command_line_style::allow_dash_for_short);
-  std::string left = shown.starts_with("-") && !shown.starts_with("--") ? shown : "  ";
-  if (!option.long_name().empty()) left += (left == "  " ? "  --" : ", --") + option.long_name();
-  if (option.semantic()->max_tokens() > 0) left += " " + option.format_parameter();
-  constexpr std::size_t column = 28;
-  if (left.size() + 4 > column)
-    fmt::print(out, "  {}\n{:{}}", left, "", column);
-  else
-    fmt::print(out, "  {:<{}}", left, column - 2);
-  print_wrapped(out, option.description(), column, 100);
-}
-
-void print_help(std::FILE* out, const command& c) {
-  fmt::print(out, "jobctl {} - {}\n\nUsage: jobctl {} {}\n\n", c.name, c.summary, c.name, c.arguments);
-  print_wrapped(out, c.details, 0, 90);
-  fmt::print(out, "\nOptions:\n");
-  const po::options_description described = options_of(c);
-  for (const auto& option : described.options()) {
-    if (c.operands && option->long_name() == c.operands) continue;
-    print_option(out, *option);
-  }
-  fmt::print(out, "\nExamples:\n{}\n\nExit status:\n{}\n", c.examples, c.exits);
-}
-
-void print_overview(std::FILE* out) {
-  fmt::print(out,
-             "jobctl - the mail job controller\n\n"
-             "Usage: jobctl COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n");
-  for (const command* c : commands) fmt::print(out, "  {:<10} {}\n", c->name, c->summary);
-  fmt::print(out, "  {:<10} {}\n  {:<10} {}\n", "help", "Explain a command: jobctl help COMMAND", "version",
-             "Print the version");
-  fmt::print(
-      out,
-      "\nEvery command works on one site, a directory that holds configuration, queue and sockets. It is "
-      "named by\n"
-      "--root DIR or --config FILE, or by JOBCTL_ROOT or JOBCTL_CONFIG in the environment.\n\n"
-      "A first look, in a directory of your own:\n"
-      "  export JOBCTL_ROOT=$PWD/site      # the site; made when missing\n"
-      "  jobctl serve &                    # the controller, in the foreground of a terminal of its own\n"
-      "  jobctl submit -f me@here.example you@there.example <message\n"
-      "  jobctl summary                    # what waits where\n"
-      "  jobctl ls                         # message by message\n"
-      "  jobctl show ID                    # all about one\n");
-}
-
-int print_help_for(const std::vector<std::string>& names, const terminal& io) {
-  if (names.empty()) {
-    print_overview(io.out);
-    return success;
-  }
-  for (const std::string& name : names) {
-    const command* c = find_command(name);
-    if (!c) {
-      fmt::print(io.err, "jobctl: {}\n", unknown_command(name));
-      return usage;
-    }
-    print_help(io.out, *c);
-  }
-  return success;
-}
+constexpr const command* commands[] = {
+    &serve_command,  &check_command, &submit_command,  &summary_command, &ls_command,       &show_command,
+    &why_command,    &hold_command,  &release_command, &retry_command,   &route_command,    &bounce_command,
+    &rm_command,     &run_command,   &stop_command,    &start_command,   &reload_command,   &counters_command,
+    &top_command,    &jobs_command,  &pools_command,   &history_command, &periodic_command, &log_command,
+    &import_command, &help_command,  &version_command};
 
 // --- parsing
 // -------------------------------------------------------------------------------------------------------
@@ -156,7 +50,7 @@ int parse_and_run(const command& c, const std::vector<std::string>& arguments, c
     parser.options(described).positional(operands).style(style::unix_style & ~style::allow_guessing);
     po::store(parser.run(), values);
     if (values.count("help")) {
-      print_help(io.out, c);
+      print_help(c, io.out);
       return success;
     }
     po::notify(values);
@@ -184,6 +78,33 @@ int parse_and_run(const command& c, const std::vector<std::string>& arguments, c
 }
 
 }  // namespace
+
+std::span<const command* const> all_commands() { return commands; }
+
+const command* find_command(std::string_view name) {
+  for (const command* c : commands)
+    if (name == c->name) return c;
+  return nullptr;
+}
+
+std::string unknown_command(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const command* c : commands) names.push_back(c->name);
+  return fmt::format("unknown command '{}'.{} 'jobctl help' lists the commands.", name,
+                     did_you_mean(name, names));
+}
+
+po::options_description options_of(const command& c) {
+  po::options_description all;
+  if (c.describe) c.describe(all);
+  all.add_options()  //
+      ("root", po::value<std::string>()->value_name("DIR"),
+       "directory of the site: configuration, queue, sockets (else JOBCTL_ROOT)")  //
+      ("config", po::value<std::string>()->value_name("FILE"),
+       "configuration file of the site (else JOBCTL_CONFIG, else DIR/jobctl.conf)")  //
+      ("help", "print this text");
+  return all;
+}
 
 std::string invocation::text(const char* option) const {
   return options.count(option) ? options[option].as<std::string>() : std::string();
@@ -214,6 +135,9 @@ int exit_status_of(std::error_code code) {
 }
 
 int run(const std::vector<std::string>& arguments, const terminal& io) {
+  // What a shell asks of us, with words that need not be options of ours.
+  if (!arguments.empty() && arguments[0] == "complete")
+    return complete({arguments.begin() + 1, arguments.end()}, io);
   // --root and --config may come before the command, too.
   std::vector<std::string> rest = arguments, site;
   while (!rest.empty() && (rest[0].starts_with("--root") || rest[0].starts_with("--config"))) {
@@ -226,13 +150,10 @@ int run(const std::vector<std::string>& arguments, const terminal& io) {
     print_overview(io.err);
     return usage;
   }
-  const std::string name = rest[0];
+  std::string name = rest[0];
   rest.erase(rest.begin());
-  if (name == "help" || name == "--help" || name == "-h") return print_help_for(rest, io);
-  if (name == "version" || name == "--version" || name == "-V") {
-    fmt::print(io.out, "jobctl {}\n", version);
-    return success;
-  }
+  if (name == "--help" || name == "-h") name = "help";
+  if (name == "--version" || name == "-V") name = "version";
   if (const command* c = find_command(name)) {
     rest.insert(rest.begin(), site.begin(), site.end());
     const int status = parse_and_run(*c, rest, io);

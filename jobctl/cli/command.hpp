@@ -1,6 +1,7 @@
 // What a subcommand is, and what it is given. Each subcommand is one file in this folder that defines one
 // `command`; cli.cpp lists them all and does the rest: parsing, `--help`, suggestions for misspelt names.
-// Parser and help read the same description, so they cannot disagree.
+// Parser, help, manual pages (man_page.hpp) and completion (completion.hpp) read the same description, so
+// they cannot disagree.
 //
 // To add one: write NAME.cpp with `const command NAME_command = {…}`, declare it below, and list it in
 // cli.cpp.
@@ -14,6 +15,7 @@
 #include <boost/program_options/variables_map.hpp>
 
 #include <cstdio>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -84,12 +86,23 @@ struct command {
   /// Adds its options. --root, --config and --help are added to every command.
   void (*describe)(boost::program_options::options_description&);
   /// The option (a std::vector<std::string>) that collects arguments without a dash; null: it takes none. It
-  /// is not shown in help.
+  /// is not shown in help; its value_name() says what the arguments are (value_kinds.hpp).
   const char* operands;
   int (*run)(const invocation&);
 };
 
+/// Every command, in the order of the overview. Manual pages and completion are made from these, too.
+std::span<const command* const> all_commands();
+/// nullptr: there is none of that name.
+const command* find_command(std::string_view name);
+/// " Did you mean …": what to say of a name that is none.
+std::string unknown_command(std::string_view name);
+/// All its options: what its `describe` adds, and those that every command has. In the order of its help.
+boost::program_options::options_description options_of(const command&);
+
 extern const command serve_command, submit_command, summary_command, ls_command, show_command, run_command,
-    stop_command, start_command, reload_command, check_command;
+    stop_command, start_command, reload_command, check_command, hold_command, release_command, retry_command,
+    route_command, bounce_command, rm_command, why_command, help_command, version_command, counters_command,
+    top_command, jobs_command, pools_command, history_command, log_command, periodic_command, import_command;
 
 }  // namespace jobctl::cli

@@ -52,8 +52,8 @@ std::optional<json::value> get(const invocation& in, admin::client& c, const std
 }
 
 std::optional<json::value> post(const invocation& in, admin::client& c, const std::string& target,
-                                int& status) {
-  return checked(in, c.post(target), status);
+                                int& status, const std::string& body) {
+  return checked(in, c.post(target, body), status);
 }
 
 bool check_channels(const invocation& in, admin::client& c, const std::vector<std::string>& names,

@@ -25,7 +25,7 @@ int fail(const invocation&, const admin::client::answer&);
 std::optional<boost::json::value> get(const invocation&, admin::client&, const std::string& target,
                                       int& status);
 std::optional<boost::json::value> post(const invocation&, admin::client&, const std::string& target,
-                                       int& status);
+                                       int& status, const std::string& body = {});
 
 /// Does every one of these channels exist? Otherwise prints which does not, with the nearest name, and sets
 /// `status`.

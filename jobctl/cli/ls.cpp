@@ -1,6 +1,8 @@
 // jobctl ls: message by message.
 #include "jobctl/admin/target.hpp"
 #include "jobctl/cli/controller_link.hpp"
+#include "jobctl/cli/filters.hpp"
+#include "jobctl/cli/progress.hpp"
 #include "jobctl/cli/table.hpp"
 
 #include <boost/json/serialize.hpp>
@@ -14,44 +16,15 @@ namespace {
 namespace po = boost::program_options;
 namespace json = boost::json;
 
-// The options that are parameters of GET /v1/messages. The controller checks them, so that this and other
-// clients agree.
-struct filter_option {
-  const char* option;
-  const char* parameter;
-  const char* value;
-  const char* text;
-};
-constexpr filter_option filter_options[] = {
-    {"channel", "channel", "NAME", "only messages of this channel"},
-    {"host", "host", "HOST", "only for this destination host; '.example.org' for its subdomains, too"},
-    {"state", "state", "STATE", "only ready, in-hand, deferred or held ones"},
-    {"priority", "priority", "NAME", "only urgent, normal or nonurgent ones"},
-    {"min-size", "size_min", "SIZE", "only of at least this size (10k, 1M)"},
-    {"max-size", "size_max", "SIZE", "only of at most this size"},
-    {"older", "age_min", "AGE", "only committed longer ago (90s, 15m, 2h, 3d)"},
-    {"newer", "age_max", "AGE", "only committed since"},
-    {"attempts", "attempts_min", "N", "only with at least so many failed attempts"},
-};
-
 constexpr std::size_t default_limit = 100, page_size = 1000;
 
 void describe(po::options_description& options) {
-  for (const filter_option& f : filter_options)
-    options.add_options()(f.option, po::value<std::string>()->value_name(f.value), f.text);
-  options.add_options()                                                                               //
-      ("limit", po::value<std::size_t>()->value_name("N"), "at most so many messages (default 100)")  //
-      ("all", po::bool_switch(), "every message that matches")                                        //
-      ("cursor", po::value<std::string>()->value_name("C"), "go on where an earlier listing ended")   //
+  add_filters(options);
+  options.add_options()                                                                                   //
+      ("limit", po::value<std::size_t>()->value_name("N"), "at most so many messages (default 100)")      //
+      ("all", po::bool_switch(), "every message that matches")                                            //
+      ("cursor", po::value<std::string>()->value_name("CURSOR"), "go on where an earlier listing ended")  //
       ("json", po::bool_switch(), "print one JSON object a line (docs/api.md, GET /v1/messages)");
-}
-
-std::string first_target(const invocation& in) {
-  std::string target = "/v1/messages?";
-  for (const filter_option& f : filter_options)
-    if (in.has(f.option))
-      target += fmt::format("{}={}&", f.parameter, admin::percent_encode(in.text(f.option)));
-  return target;
 }
 
 std::vector<std::string> cells(const json::object& row, time_point now) {
@@ -75,7 +48,7 @@ int run(const invocation& in) {
   std::size_t left = all ? ~std::size_t{0} : in.has("limit") ? in.get<std::size_t>("limit") : default_limit;
   if (left == 0) return in.fail(usage, "--limit 0 would list nothing; give a number from 1 on, or --all.");
   std::string cursor = in.has("cursor") ? in.text("cursor") : "0";
-  const std::string filter = first_target(in);
+  const std::string filter = "/v1/messages?" + filters_as_query(in);
 
   int status = success;
   auto controller = connect(in, status);
@@ -90,6 +63,7 @@ int run(const invocation& in) {
            {"NEXT", true},
            {"HOST"}});
   bool complete = true;
+  progress seen(in.io, "looked at");
   while (left > 0) {
     const auto body = get(
         in, *controller,
@@ -98,7 +72,9 @@ int run(const invocation& in) {
     if (!body || !body->is_object()) return status;
     const json::object& page = body->get_object();
     complete = flag_field(page, "complete");
+    seen.add(number_field(page, "looked_at"));
     const auto rows = rows_field(page, "messages");
+    if (!rows.empty()) seen.clear();
     for (const json::object& row : rows) {
       if (as_json)
         fmt::print(in.io.out, "{}\n", json::serialize(row));
@@ -110,6 +86,7 @@ int run(const invocation& in) {
     cursor = text_field(page, "cursor");
     if (cursor.empty()) break;
   }
+  seen.clear();
   if (!cursor.empty() && !as_json)
     fmt::print(in.io.err, "There may be more: --all lists every one, '--cursor {}' goes on from here.\n",
                cursor);
@@ -123,13 +100,15 @@ const command ls_command = {"ls",
                             "List messages",
                             "[FILTERS] [--limit N | --all] [--json]",
                             "Lists messages that wait, from the controller's memory. Filters narrow each "
-                            "other down. NEXT says when a message\n"
+                            "other down; those for sender, recipient, subject, content and reason read "
+                            "message files, which takes time. NEXT says when a message\n"
                             "is due; nothing there means that it waits for a program only. Messages that are "
                             "queued or finished while a long listing is\n"
                             "printed may or may not be in it.",
                             "  jobctl ls --state deferred --attempts 3       what keeps failing\n"
                             "  jobctl ls --channel maildir --older 2h\n"
                             "  jobctl ls --host .example.org --min-size 1M\n"
+                            "  jobctl ls --channel 'smtp_*' --subject 'your invoice'\n"
                             "  jobctl ls --all --json | jq -r .id            every id",
                             "  0    printed, even if nothing matches\n"
                             "  1    no such channel\n"

@@ -13,8 +13,8 @@ namespace po = boost::program_options;
 namespace json = boost::json;
 
 void describe(po::options_description& options) {
-  options.add_options()                                                     //
-      ("channel", po::value<std::vector<std::string>>(), "channel to run")  //
+  options.add_options()                                                                            //
+      ("channel", po::value<std::vector<std::string>>()->value_name("CHANNEL"), "channel to run")  //
       ("json", po::bool_switch(),
        "print one JSON object a channel: {\"channel\", \"made_due\", \"stopped\"}");
 }

@@ -76,6 +76,7 @@ class daemon {
     } catch (const mta::exception& e) {
       return e.why();
     }
+    listen_tcp(server_.settings());
     for (const std::string& problem : mta::enqueue::problems_of_aliases(server_.settings()))
       log(log_level::error, "aliases: {}; mail for this host is refused for the time being", problem);
     log(log_level::info, "serving {} as process {}", server_.settings().root, ::getpid());
@@ -92,12 +93,24 @@ class daemon {
     o.explicit_config = in.config();
     o.explicit_root = in.root();
     o.notify = notify_service_manager;
-    o.reopen_logs = [this](const mta::config::settings& s) { open_log_file(s, verbose_); };
+    o.reopen_logs = [this](const mta::config::settings& s) {
+      open_log_file(s, verbose_);
+      listen_tcp(s);
+    };
     o.on_stopped = [this] {
       api_.close();
       io_.stop();
     };
     return o;
+  }
+
+  // Mail goes on without it.
+  void listen_tcp(const mta::config::settings& s) {
+    const auto listening = api_.listen_tcp(s.http);
+    if (!listening)
+      log(log_level::error, "the API is not to be had over TCP: {}", listening.error().message());
+    else if (!listening->empty())
+      log(log_level::info, "the API is on {}, too", *listening);
   }
 
   void wait_for_signal() {

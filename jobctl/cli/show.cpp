@@ -18,7 +18,7 @@ constexpr std::size_t shown_body_lines = 20;
 
 void describe(po::options_description& options) {
   options.add_options()                                                                               //
-      ("id", po::value<std::vector<std::string>>(), "message id")                                     //
+      ("id", po::value<std::vector<std::string>>()->value_name("ID"), "message id")                   //
       ("envelope", po::bool_switch(), "print state, envelope and recipients only")                    //
       ("history", po::bool_switch(), "print the history only")                                        //
       ("content", po::bool_switch(), "print the whole content only, made safe for a terminal")        //
@@ -114,6 +114,17 @@ std::string with_age(const json::object& m, const char* field, time_point now) {
                    : fmt::format("{} (in {})", text, human_duration(*t - now));
 }
 
+void print_hold(std::FILE* out, const json::object& hold, time_point now) {
+  std::string line = text_field(hold, "reason");
+  if (const std::string by = text_field(hold, "by"); !by.empty()) line += "; by " + by;
+  if (!text_field(hold, "since").empty()) line += "; since " + with_age(hold, "since", now);
+  if (!text_field(hold, "until").empty()) line += "; until " + with_age(hold, "until", now);
+  // An operator's words, and perhaps a program's.
+  fmt::print(out, "{:<14}", "held because");
+  safe_printer(out, 1).print(line);
+  fmt::print(out, "\n");
+}
+
 std::string facts_in_words(const json::object& m) {
   std::string words = fmt::format("longest line {}", number_field(m, "longest_line"));
   if (const json::value* facts = m.if_contains("facts"); facts && facts->is_array())
@@ -126,9 +137,11 @@ void print_envelope(std::FILE* out, const json::object& m) {
   const time_point now = wall_clock();
   std::string state = text_field(m, "state");
   if (const std::string reason = text_field(m, "reason"); !reason.empty()) state += " (" + reason + ")";
+  const json::value* const hold = m.if_contains("hold");
   print_line(out, "id", text_field(m, "id"));
   print_line(out, "channel", text_field(m, "channel"));
   print_line(out, "state", state);
+  if (hold && hold->is_object()) print_hold(out, hold->get_object(), now);
   print_line(out, "priority", text_field(m, "priority"));
   print_line(out, "attempts", std::to_string(number_field(m, "attempts")));
   print_line(out, "committed", with_age(m, "committed", now));
@@ -198,13 +211,7 @@ int show(const invocation& in, message_reader& reader, const message_id& id, con
   return print_content(in, reader, id, shown_body_lines, status) ? success : status;
 }
 
-int run(const invocation& in) {
-  if (!in.has("id")) return in.fail(usage, "name at least one message id; 'jobctl ls' lists them.");
-  const auto flag = [&](const char* name) { return in.get<bool>(name); };
-  const wanted want{flag("envelope"), flag("history"), flag("content"), flag("raw"), flag("json")};
-  if (want.json && (want.content || want.raw))
-    return in.fail(usage, "--json does not go with --content and --raw.");
-  if (want.raw && want.content) return in.fail(usage, "--raw and --content exclude each other.");
+int show_all(const invocation& in, const wanted& want) {
   std::vector<message_id> ids;
   for (const std::string& text : in.get<std::vector<std::string>>("id")) {
     const auto id = mta::queue::parse_message_id(text);
@@ -226,6 +233,26 @@ int run(const invocation& in) {
   return status;
 }
 
+int run(const invocation& in) {
+  if (!in.has("id")) return in.fail(usage, "name at least one message id; 'jobctl ls' lists them.");
+  const auto flag = [&](const char* name) { return in.get<bool>(name); };
+  const wanted want{flag("envelope"), flag("history"), flag("content"), flag("raw"), flag("json")};
+  if (want.json && (want.content || want.raw))
+    return in.fail(usage, "--json does not go with --content and --raw.");
+  if (want.raw && want.content) return in.fail(usage, "--raw and --content exclude each other.");
+  return show_all(in, want);
+}
+
+void describe_history(po::options_description& options) {
+  options.add_options()  //
+      ("id", po::value<std::vector<std::string>>()->value_name("ID"), "message id");
+}
+
+int run_history(const invocation& in) {
+  if (!in.has("id")) return in.fail(usage, "name at least one message id; 'jobctl ls' lists them.");
+  return show_all(in, {false, true, false, false, false});
+}
+
 }  // namespace
 
 const command show_command = {
@@ -245,5 +272,21 @@ const command show_command = {
     describe,
     "id",
     run};
+
+const command history_command = {
+    "history",
+    "Show what has happened to a message",
+    "ID...",
+    "The same as 'jobctl show --history': one line an event, as programs and controller noted it in the "
+    "message's "
+    "file, oldest first. 'jobctl log --id' has what the controller remembers of it.",
+    "  jobctl history 0C9V3K8ZC4S0R.1.17",
+    "  0    printed\n"
+    "  1    no such message: finished, removed, or never there\n"
+    "  65   not a message id, or the message is damaged\n"
+    "  77   no permission to read it",
+    describe_history,
+    "id",
+    run_history};
 
 }  // namespace jobctl::cli

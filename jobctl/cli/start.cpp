@@ -10,7 +10,8 @@ namespace {
 namespace po = boost::program_options;
 
 void describe(po::options_description& options) {
-  options.add_options()("channel", po::value<std::vector<std::string>>(), "channel to start");
+  options.add_options()("channel", po::value<std::vector<std::string>>()->value_name("CHANNEL"),
+                        "channel to start");
 }
 
 int run(const invocation& in) {

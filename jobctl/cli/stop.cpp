@@ -15,9 +15,11 @@ using std::chrono::milliseconds;
 
 void describe(po::options_description& options) {
   options.add_options()  //
-      ("channel", po::value<std::vector<std::string>>()->value_name("NAME"),
+      ("channel", po::value<std::vector<std::string>>()->value_name("CHANNEL"),
        "stop only this channel: start no program for it, tell those that run to finish; may be repeated")  //
       ("now", po::bool_switch(), "do not wait for programs to finish what they have in hand")              //
+      ("leave-programs", po::bool_switch(),
+       "leave the programs running with what they hold; the next controller takes them over. For upgrades")  //
       ("timeout", po::value<std::string>()->value_name("TIME"),
        "longest wait for the controller to be gone (default: its own stop_timeout and 15 s)");
 }
@@ -54,7 +56,10 @@ int stop_controller(const invocation& in, admin::client& controller, millisecond
   const auto pid = controller.peer_process();
   const int process = pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)) : -1;
   int status = success;
-  if (!post(in, controller, in.get<bool>("now") ? "/v1/stop?now=true" : "/v1/stop", status)) {
+  const auto target = in.get<bool>("now")              ? "/v1/stop?now=true"
+                      : in.get<bool>("leave-programs") ? "/v1/stop?leave_programs=true"
+                                                       : "/v1/stop";
+  if (!post(in, controller, target, status)) {
     if (process >= 0) ::close(process);
     return status;
   }
@@ -78,8 +83,12 @@ int run(const invocation& in) {
     // poll() counts milliseconds in an int.
     timeout = std::min<milliseconds>(*given, std::chrono::hours(24 * 20));
   }
-  if (in.has("channel") && (in.get<bool>("now") || timeout))
-    return in.fail(usage, "--now and --timeout are for stopping the controller, not a channel.");
+  const bool now = in.get<bool>("now"), leave = in.get<bool>("leave-programs");
+  if (in.has("channel") && (now || leave || timeout))
+    return in.fail(usage,
+                   "--now, --leave-programs and --timeout are for stopping the controller, not a channel.");
+  if (now && leave)
+    return in.fail(usage, "--now ends the programs, and --leave-programs leaves them running.");
   const auto site = find_running_site(in, status);
   if (!site) return status;
   auto controller = connect(in, status);
@@ -93,14 +102,17 @@ int run(const invocation& in) {
 
 const command stop_command = {"stop",
                               "Stop the controller, or a channel",
-                              "[--now] [--timeout TIME] | --channel NAME...",
+                              "[--now | --leave-programs] [--timeout TIME] | --channel CHANNEL...",
                               "Tells channel programs to finish what they have in hand, then ends the "
                               "controller, and waits until its process is\n"
                               "gone. Messages can still be submitted; the next controller finds them. With "
+                              "--leave-programs, programs go on\n"
+                              "with what they hold, and connect to the next controller. With "
                               "--channel, the controller goes on, and\n"
                               "only starts nothing for these channels until 'jobctl start'.",
                               "  jobctl stop\n"
                               "  jobctl stop --now --timeout 5s\n"
+                              "  jobctl stop --leave-programs && jobctl serve   a new version takes over\n"
                               "  jobctl stop --channel fax             the fax line is down",
                               "  0    stopped\n"
                               "  1    no such channel\n"

@@ -35,8 +35,8 @@ using strings = std::vector<std::string>;
 constexpr std::size_t largest_header = 4u << 20;  // bytes
 
 void describe(po::options_description& options) {
-  options.add_options()                                 //
-      ("recipient", po::value<strings>(), "recipient")  //
+  options.add_options()                                                        //
+      ("recipient", po::value<strings>()->value_name("ADDRESS"), "recipient")  //
       ("sender,f", po::value<std::string>()->value_name("ADDRESS"),
        "envelope sender; '' or '<>' for none (default: your login name at this host)")                      //
       ("extract,t", po::bool_switch(), "take recipients from To:, Cc: and Bcc:, too, and remove Bcc:")      //
@@ -44,11 +44,11 @@ void describe(po::options_description& options) {
       ("notify,N", po::value<std::string>()->value_name("WHEN"),
        "when to notify the sender: never, or some of success,failure,delay")  //
       ("return,R", po::value<std::string>()->value_name("WHAT"),
-       "what a notification returns: full or hdrs")                                              //
-      ("envid,V", po::value<std::string>()->value_name("ID"), "envelope id, for notifications")  //
+       "what a notification returns: full or hdrs")                                                 //
+      ("envid,V", po::value<std::string>()->value_name("ENVID"), "envelope id, for notifications")  //
       ("orcpt", po::value<std::string>()->value_name("ADDRESS"),
        "original recipient, for notifications; with one recipient only")  //
-      ("priority", po::value<std::string>()->value_name("NAME")->default_value("normal", "normal"),
+      ("priority", po::value<std::string>()->value_name("PRIORITY")->default_value("normal", "normal"),
        "urgent, normal or nonurgent (default normal)")  //
       ("at", po::value<std::string>()->value_name("TIME"),
        "not before this time: +2h, 2026-11-21T14:30:00Z")                   //
@@ -57,7 +57,7 @@ void describe(po::options_description& options) {
        "print one JSON object for each: {\"id\", \"channel\", \"host\", \"recipients\"}")  //
       (",o", po::value<strings>()->value_name("X"),
        "-oi is -i; others are ignored, for callers of sendmail")                                    //
-      (",b", po::value<std::string>()->value_name("m"), "-bm is what is done anyway")               //
+      (",b", po::value<std::string>()->value_name("M"), "-bm is what is done anyway")               //
       (",B", po::value<std::string>()->value_name("TYPE"), "ignored: 7-bit or 8-bit is found out")  //
       ("name,F", po::value<std::string>()->value_name("NAME"),
        "your full name, for a From: line that has to be added")  //

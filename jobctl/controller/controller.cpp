@@ -35,15 +35,13 @@ void controller::impl::begin(time_point wall) {
                                             " s; whatever waits does not wait longer for it");
     skew += now - t;
     t = now;
+    forget_hours();
   }
   now = t;
   if (started == 0) started = now;
   for (int n = 0; n < most_due_at_once && !message_timers.empty() && message_timers.first_time() <= now;
        ++n) {
-    const std::uint32_t m = message_timers.first();
-    leave(m);
-    enter_ready(m);
-    touch(channel_number(messages[m]));
+    message_due(message_timers.first());
   }
   while (!file_timers.empty() && file_timers.first_time() <= now) {
     const std::uint32_t f = file_timers.first();
@@ -52,6 +50,11 @@ void controller::impl::begin(time_point wall) {
   }
   for (int n = 0; n < most_files_looked_at && may_notice() && notice_timers.first_time() <= now; ++n)
     notices_due(notice_timers.first());
+  while (!flow_timers.empty() && flow_timers.first_time() <= now) {
+    const std::uint32_t f = flow_timers.first();
+    flow_timers.remove(flows, f);
+    flow_due(f);
+  }
   while (!channel_timers.empty() && channel_timers.first_time() <= now) {
     const std::uint32_t c = channel_timers.first();
     channel_timers.remove(channels, c);
@@ -64,6 +67,8 @@ void controller::impl::settle() {
     const std::uint32_t c = touched.back();
     touched.pop_back();
     channels[c].touched = false;
+    look_at_hours(c);
+    retire(c);
     serve(c);
     staff(c);
     arm(c);
@@ -81,8 +86,20 @@ time_point controller::next_deadline() const {
   if (!s.message_timers.empty()) next = std::min(next, s.message_timers.first_time());
   if (!s.file_timers.empty()) next = std::min(next, s.file_timers.first_time());
   if (s.may_notice()) next = std::min(next, s.notice_timers.first_time());
+  if (!s.flow_timers.empty()) next = std::min(next, s.flow_timers.first_time());
   if (!s.channel_timers.empty()) next = std::min(next, s.channel_timers.first_time());
   return next == std::numeric_limits<moment>::max() ? time_point::max() : s.to_wall(next);
+}
+
+void controller::observe(bool on) {
+  impl_->observed = on;
+  if (!on) impl_->transitions.clear();
+}
+
+void controller::take_transitions(std::vector<transition>& to) {
+  auto& from = impl_->transitions;
+  to.insert(to.end(), from.begin(), from.end());
+  from.clear();
 }
 
 action_list controller::take_actions() { return std::exchange(impl_->actions, {}); }
@@ -137,15 +154,25 @@ void controller::configure(time_point now, const limits& l) {
       if (schedule.empty()) schedule = {std::chrono::hours(1)};
     c.limits.relaunch_first = std::max(c.limits.relaunch_first, shortest_relaunch);
     c.limits.relaunch_last = std::max(c.limits.relaunch_last, c.limits.relaunch_first);
+    c.limits.weight = std::max<std::uint32_t>(c.limits.weight, 1);
+    c.host_rules.assign(1, settings.hosts);
+    c.host_rule_index.clear();
+    for (const host_rule& rule : settings.host_rules)
+      if (c.host_rule_index.emplace(rule.host, c.host_rules.size()).second)
+        c.host_rules.push_back(rule.limits);
     c.configured = true;
     c.pool = pool_named(settings.pool);
     c.relaunch_delay = milliseconds{0};  // what was wrong may have been put right
     c.relaunch_at = s.now;
     c.threads_seen = 0;
+    c.hours_until = std::numeric_limits<moment>::min();
   }
   for (const channel_state& c : s.channels) s.pools[c.pool].jobs += static_cast<std::uint32_t>(c.jobs.size());
   for (const auto& [number, j] : s.jobs)
     if (j.makes_room) ++s.pools[s.channels[j.channel].pool].making_room;
+  for (std::uint32_t d = s.destinations.next_live(0); d < s.destinations.end();
+       d = s.destinations.next_live(d + 1))
+    s.regulate(d);
   s.stop_surplus();
   // Other schedules, perhaps: every file is looked at.
   for (std::uint32_t f = s.files.next_live(0); f < s.files.end(); f = s.files.next_live(f + 1))

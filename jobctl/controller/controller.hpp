@@ -11,11 +11,14 @@
 // Costs: at most 100 bytes per message in all; O(1) or O(log n) per event.
 #pragma once
 
+#include "jobctl/controller/totals.hpp"
+#include "jobctl/controller/transition.hpp"
 #include "queue/message_id.hpp"
 #include "queue/state.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -44,11 +47,40 @@ struct pool_limits {
   std::uint32_t job_limit = 10;  ///< simultaneous processes of all channels of the pool
 };
 
+/// How fast a destination host may be given messages. Of messages leased: in hand, of those that a program
+/// was given and has not reported on.
+struct host_limits {
+  std::uint32_t concurrency = 0;      ///< most in hand at a time; 0: no limit
+  bool adaptive = false;              ///< less than that as long as attempts fail, growing with success
+  std::uint32_t rate = 0;             ///< most in `period`; 0: no limit
+  milliseconds period{1000};          ///< at least 1 ms
+  std::uint32_t run = 8;              ///< to one program in a row, while other destinations wait
+  std::uint32_t weight = 1;           ///< multiplies `run`
+  std::uint32_t failures = 0;         ///< so many attempts in a row that failed make it a dead one; 0: never
+  milliseconds probe_every{300'000};  ///< then one message is tried so often
+
+  bool regulate() const { return concurrency != 0 || adaptive || rate != 0 || failures != 0; }
+  friend bool operator==(const host_limits&, const host_limits&) = default;
+};
+
+struct host_rule {
+  std::string host;  ///< "example.org", or ".example.org" for those below it
+  host_limits limits;
+};
+
 /// Waits after the 1st, 2nd, … failure; the last repeats. Never empty.
 using backoff_schedule = std::vector<std::chrono::seconds>;
 
 /// Ages, increasing, at which a message's sender is told; at the last one it is returned. Empty: never.
 using notice_schedule = std::vector<std::chrono::seconds>;
+
+/// Whether messages are handed out at some time, and until when that is so.
+struct delivery_hours {
+  bool open = true;
+  time_point until = time_point::max();  ///< max(): for ever
+};
+/// A delivery window: a pure function of the time. Empty: always open.
+using hours_function = std::function<delivery_hours(time_point)>;
 
 struct channel_limits {
   std::string name;
@@ -58,10 +90,19 @@ struct channel_limits {
   std::uint32_t thread_depth = 10;     ///< `threaddepth`: waiting messages that deserve one more thread
   std::uint32_t threads_per_job = 20;  ///< assumed for programs that are not yet connected
   backoff_schedule backoff[3];         ///< by priority
+  std::uint32_t backoff_jitter = 0;    ///< percent: see mta::queue::spread()
   notice_schedule notices[3];          ///< likewise
+  hours_function hours[3];  ///< likewise; outside them nothing is leased, and nothing launched for it
+  std::chrono::seconds max_life{
+      0};  ///< a program that has been connected for so long is told to stop; 0: never
+  std::uint64_t max_messages = 0;   ///< likewise when it was given so many messages
+  std::uint32_t files_per_job = 0;  ///< waiting messages that deserve one more process; 0: only threads count
   milliseconds relaunch_first{1000},
-      relaunch_last{300'000};  ///< delay after a program that died at once; doubles
-  bool stopped = false;        ///< configured or ordered to start nothing
+      relaunch_last{300'000};         ///< delay after a program that died at once; doubles
+  bool stopped = false;               ///< configured or ordered to start nothing
+  std::uint32_t weight = 1;           ///< its share of its pool's places, when they are scarce
+  host_limits hosts;                  ///< of its destinations
+  std::vector<host_rule> host_rules;  ///< of some; the exact one wins, then the longest
 };
 
 struct limits {
@@ -82,6 +123,7 @@ struct new_message {
   time_point due{};          ///< epoch: at once
   time_point not_before{};   ///< as it was enqueued; its age counts from then; epoch: from its commit
   std::uint8_t notices = 0;  ///< steps of its channel's schedule that are done with
+  bool hold_ends = false;    ///< held: released by itself when it is due
   std::string_view host;     ///< destination host, may be empty
 };
 
@@ -136,6 +178,8 @@ struct write_state {  ///< an operator's change: write it to the message file, f
   message_id id;
   mta::queue::phase phase;
   time_point due;
+  bool hold_ends = false;  ///< held until `due`
+  bool by_itself = false;  ///< released because its hold has ended
 };
 struct notice {  ///< it has waited too long: tell its sender; nobody gets it until `noticed`
   channel_no channel;
@@ -158,6 +202,13 @@ using action_list = std::vector<
     std::variant<action::lease, action::launch, action::stop_worker, action::recycle, action::compact,
                  action::write_state, action::notice, action::set_aside, action::report>>;
 
+/// How the controller came to know of messages: for those who watch.
+enum class sighting : std::uint8_t {
+  announced,  ///< an enqueuer said so
+  found,      ///< a comparison of directories and index found them
+  at_start,   ///< they were there when the index was made
+};
+
 /// What became of an action::notice.
 enum class notice_outcome : std::uint8_t {
   done,      ///< told, or there was nobody to tell; the file says so
@@ -168,8 +219,53 @@ enum class notice_outcome : std::uint8_t {
   failed,    ///< tried again in a minute
 };
 
+/// What an operator may order of a message.
+enum class verb : std::uint8_t {
+  hold,     ///< nobody gets it until it is released, or the hold ends
+  release,  ///< due now, and first in line
+  retry,    ///< due now
+  route,    ///< to another channel or host
+  bounce,   ///< returned to its sender
+  remove,   ///< removed, and nobody is told
+};
+
+/// What an order does to a message.
+enum class effect : std::uint8_t {
+  changed,
+  unchanged,  ///< it is so already
+  in_hand,    ///< somebody works on it: a hold waits until it comes back, other orders leave it
+  not_found,
+};
+
+/// What became of a message that was taken for an order.
+enum class errand_outcome : std::uint8_t {
+  finished,  ///< the file says so
+  gone,      ///< finished or removed already, or set aside
+  back,      ///< nothing has changed: it goes on waiting
+};
+
+/// What keeps a destination's messages from being given out.
+enum class barrier : std::uint8_t {
+  none,
+  concurrency,  ///< as many as allowed are in hand
+  rate,         ///< until `until`
+  dead,         ///< the next probe is at `until`
+  probing,      ///< dead, and one is being tried
+};
+
+struct destination_figures {
+  std::string host;
+  channel_no channel{};
+  std::uint32_t ready = 0, in_hand = 0, deferred_or_held = 0;
+  jobctl::barrier barrier = jobctl::barrier::none;
+  time_point until{};             ///< epoch: not a matter of time
+  std::uint32_t failures = 0;     ///< attempts in a row that failed; only counted where a limit needs it
+  std::uint32_t concurrency = 0;  ///< allowed now; 0: no limit
+};
+
 struct channel_figures {
   std::uint64_t ready = 0;     ///< due and waiting for a program
+  std::uint64_t blocked = 0;   ///< of these: their destinations may not be given more at present
   std::uint64_t in_hand = 0;   ///< leased
   std::uint64_t deferred = 0;  ///< waiting for their time
   std::uint64_t held = 0;
@@ -179,6 +275,29 @@ struct channel_figures {
   std::uint32_t workers = 0, jobs = 0;
   bool stopped = false;
   time_point oldest{};  ///< commit time of the oldest ready message; epoch: none
+  /// Ready messages wait for their delivery window: when that changes next. Epoch: none does.
+  time_point hours_change{};
+};
+
+struct pool_figures {
+  std::string name;
+  std::uint32_t jobs = 0, job_limit = 0;
+  std::vector<channel_no> waiting;   ///< that want to launch one more, in turn
+  std::vector<channel_no> channels;  ///< that share it
+};
+
+/// A destination host of a channel.
+struct destination_count {
+  channel_no channel{};
+  std::string_view host;  ///< valid until the next event
+  std::uint64_t messages = 0;
+};
+
+/// The destinations with the most messages, and how much the others have.
+struct destination_counts {
+  std::vector<destination_count> largest;  ///< the largest first
+  std::uint64_t count = 0;                 ///< destinations in all
+  std::uint64_t others = 0;                ///< messages of those that are not among the largest
 };
 
 /// One row of a listing.
@@ -189,6 +308,7 @@ struct listed {
   bool in_hand = false;
   mta::queue::priority priority{};
   std::uint16_t attempts = 0;
+  bool hold_ends = false;  ///< held until `due`
   std::uint64_t size = 0;
   time_point committed{}, due{};
   std::string_view host;  ///< valid until the next event
@@ -197,12 +317,14 @@ struct listed {
 inline constexpr std::uint32_t list_effort = 200'000;  ///< messages, about 2 ms
 
 struct list_filter {
-  std::string channel, host;  ///< empty: any; `host` ".x" matches x and its subdomains
-  int phase = -1;             ///< -1: any; else a mta::queue::phase
-  int in_hand = -1;           ///< -1: any; 0, 1
-  int priority = -1;          ///< -1: any; else a mta::queue::priority
+  std::vector<message_id> ids;  ///< of these only; none: of all
+  std::string channel;          ///< empty: any; may have wildcards (`*`, `?`)
+  std::string host;             ///< empty: any; ".x" matches x and its subdomains
+  int phase = -1;               ///< -1: any; else a mta::queue::phase
+  int in_hand = -1;             ///< -1: any; 0, 1
+  int priority = -1;            ///< -1: any; else a mta::queue::priority
   std::uint64_t size_at_least = 0, size_at_most = ~0ull;
-  std::uint32_t attempts_at_least = 0;
+  std::uint32_t attempts_at_least = 0, attempts_at_most = ~0u;
   time_point committed_before = time_point::max(), committed_after = time_point::min();
 };
 
@@ -228,7 +350,7 @@ class controller {
   /// Messages of one file; those already known (leased ones included) are left as they are. `capacity` of the
   /// file in slots; `complete`: no writer will add more to this generation (full).
   void messages_found(time_point now, channel_no, file_key, std::uint32_t capacity, bool complete,
-                      std::span<const new_message>);
+                      std::span<const new_message>, sighting = sighting::at_start);
   /// The file is no longer there (or has another generation): its messages are forgotten, with a report for
   /// live ones.
   void file_gone(time_point now, file_key);
@@ -264,8 +386,17 @@ class controller {
   /// Makes every deferred message of the channel due now, and starts a program even if it died recently.
   void run_channel(time_point now, channel_no);
   void stop_channel(time_point now, channel_no, bool stopped);
-  void hold(time_point now, std::span<const message_id>);
+  /// `until`: when the hold ends by itself; epoch: it does not.
+  void hold(time_point now, std::span<const message_id>, time_point until = {});
   void release(time_point now, std::span<const message_id>);
+  /// Makes deferred messages due now; others are left as they are.
+  void retry(time_point now, std::span<const message_id>);
+  /// Takes messages out of the line, for the server to carry out an order; nobody gets them until
+  /// `given_back`. To be called for those only for which the order would change something.
+  void take(time_point now, std::span<const message_id>);
+  void given_back(time_point now, const message_id&, errand_outcome);
+  /// What an order would do to a message now.
+  effect would(verb, const message_id&, time_point until = {}) const;
   /// No more leases and launches; every worker is told to stop.
   void shut_down(time_point now);
 
@@ -279,9 +410,27 @@ class controller {
   time_point next_deadline() const;
   /// What has to be done since the last call, in order.
   action_list take_actions();
+  /// From now on (or no longer) every transition of a message is recorded, until it is taken.
+  void observe(bool);
+  /// Appends what was recorded since the last call, in order.
+  void take_transitions(std::vector<transition>&);
 
   channel_figures figures(channel_no) const;
+  /// False: no message of the channel is for that host (and none was lately).
+  bool find_destination(channel_no, std::string_view host, destination_figures&) const;
+  /// Looks at every destination: microseconds for a thousand of them.
+  destination_counts largest_destinations(std::size_t most) const;
+
+  // --- totals, over restarts (totals.cpp)
+  /// What an earlier controller had counted; before any message of the channel is found.
+  void restore_totals(channel_no, const channel_totals&);
+  /// Every message that was there at the start has been found: from now on arrivals are counted as they come.
+  void index_is_complete();
+  const channel_totals& totals(channel_no) const;
+
   std::vector<channel_no> channels() const;
+  std::vector<pool_figures> pools() const;
+  std::size_t channel_count() const;  ///< their numbers are 0 to this less 1
   bool find(const message_id&, listed&) const;
   /// Up to `most` rows that match, from a cursor on (0: start; updated; 0 again when there are no more).
   /// Looks at no more than `list_effort` messages, so that no question holds up the mail: fewer than `most`

@@ -22,7 +22,8 @@ constexpr moment wait_for_one_of_several = 10'000, wait_for_the_only_one = 60'00
 
 std::uint64_t controller::impl::wanted_threads(const channel_state& c) const {
   const std::uint64_t depth = std::max<std::uint32_t>(c.limits.thread_depth, 1);
-  return (c.ready + c.in_hand + depth - 1) / depth;
+  // Messages that keep others of their destination waiting are worth a thread each.
+  return (c.open + c.in_hand - c.crowded + depth - 1) / depth + c.crowded;
 }
 
 controller::impl::workforce controller::impl::workforce_of(const channel_state& c) const {
@@ -43,14 +44,17 @@ controller::impl::workforce controller::impl::workforce_of(const channel_state& 
 }
 
 bool controller::impl::stalled(const channel_state& c) const {
-  return c.ready > 0 && now - c.progress_at >= stall;
+  return c.open > 0 && now - c.progress_at >= stall;
 }
 
 bool controller::impl::wants_launch(const channel_state& c) const {
-  if (shutting_down || !c.limits.has_program || c.limits.stopped || c.ready == 0 || c.relaunch_at > now ||
+  if (shutting_down || !c.limits.has_program || c.limits.stopped || c.open == 0 || c.relaunch_at > now ||
       c.jobs.size() >= c.limits.max_jobs)
     return false;
   const workforce there_is = workforce_of(c);
+  if (const std::uint64_t f = c.limits.files_per_job;
+      f > 0 && there_is.programs < (c.open + c.in_hand + f - 1) / f)
+    return true;
   return there_is.programs == 0 || there_is.threads < wanted_threads(c) || stalled(c);
 }
 
@@ -69,8 +73,13 @@ void controller::impl::staff(std::uint32_t number) {
 void controller::impl::serve_pool(std::uint32_t number) {
   pool_state& p = pools[number];
   while (!p.waiting.empty() && p.jobs < p.limits.job_limit) {
-    const std::uint32_t channel = p.waiting.front();
-    p.waiting.pop_front();
+    // The one with the least for its weight; of several, the one that waits longest.
+    const auto next = std::ranges::min_element(p.waiting, [&](std::uint32_t a, std::uint32_t b) {
+      return channels[a].jobs.size() * channels[b].limits.weight <
+             channels[b].jobs.size() * channels[a].limits.weight;
+    });
+    const std::uint32_t channel = *next;
+    p.waiting.erase(next);
     channel_state& c = channels[channel];
     c.waiting = false;
     if (!wants_launch(c)) continue;
@@ -98,16 +107,18 @@ void controller::impl::launch(std::uint32_t number) {
   actions.emplace_back(action::launch{fresh, channel_no{number}});
 }
 
-// A pool is full of other channels' programs and this channel has none: one of them leaves. At once, if it
-// has nothing to do; else when this channel has waited for long, for a pool whose programs never run out of
-// work would keep it out for ever.
+// A pool is full of other channels' programs, and this channel has none, or less than its share of them: one
+// of them leaves. At once, if it has nothing to do and this one has none; else when this channel has waited
+// for long, for a pool whose programs never run out of work would keep it out for ever.
 void controller::impl::make_room(std::uint32_t number) {
   const channel_state& needy = channels[number];
   pool_state& p = pools[needy.pool];
-  if (p.making_room > 0 || workforce_of(needy).programs > 0) return;
+  if (p.making_room > 0) return;
+  const bool has_some = workforce_of(needy).programs > 0;
   const moment waited = now - needy.waiting_since;
+  if (has_some && waited < wait_for_one_of_several) return;
   std::uint32_t chosen = none;
-  std::size_t most = 0;
+  double most = 0;  // programs for its weight
   for (std::uint32_t d = 0; d < channels.size(); ++d) {
     const channel_state& donor = channels[d];
     if (d == number || donor.pool != needy.pool || donor.jobs.empty()) continue;
@@ -119,13 +130,17 @@ void controller::impl::make_room(std::uint32_t number) {
       if (idlest == none || workers[w].hand.size() < workers[idlest].hand.size()) idlest = w;
     }
     if (idlest == none) continue;
-    if (donor.ready == 0 && workers[idlest].hand.empty()) {
+    if (donor.open == 0 && workers[idlest].hand.empty()) {
       chosen = idlest;
       break;
     }
     if (waited < (programs > 1 ? wait_for_one_of_several : wait_for_the_only_one)) continue;
-    if (programs > most) {
-      most = programs;
+    // Not to and fro: who gives a place has no less then than who takes it.
+    if (has_some && (programs - 1) * needy.limits.weight < (needy.jobs.size() + 1) * donor.limits.weight)
+      continue;
+    const double share = static_cast<double>(programs) / donor.limits.weight;
+    if (share > most) {
+      most = share;
       chosen = idlest;
     }
   }
@@ -210,7 +225,11 @@ void controller::impl::arm(std::uint32_t number) {
     const job& j = jobs.at(static_cast<std::uint64_t>(n));
     if (j.worker == none) not_before(j.expected_until);
   }
-  if (c.ready > 0 && c.limits.has_program && !c.limits.stopped && !shutting_down) {
+  if (c.ready > 0) not_before(c.hours_until);
+  if (c.limits.max_life.count() > 0)
+    for (const std::uint32_t w : c.workers)
+      if (!workers[w].stopping) not_before(workers[w].connected + milliseconds(c.limits.max_life).count());
+  if (c.open > 0 && c.limits.has_program && !c.limits.stopped && !shutting_down) {
     not_before(c.relaunch_at);
     not_before(c.progress_at + stall);
     if (c.waiting) {
@@ -256,7 +275,7 @@ void controller::impl::end_job(job_no number, bool clean, const std::string& wor
   std::erase(c.jobs, number);
   --pools[c.pool].jobs;
   if (j.makes_room) --pools[c.pool].making_room;
-  std::uint64_t left_behind = c.ready;
+  std::uint64_t left_behind = c.open;
   if (j.worker != none) {  // the end of its connection will be noticed in a moment
     left_behind += workers[j.worker].hand.size();
     workers[j.worker].job = job_no{};
@@ -293,7 +312,7 @@ std::uint64_t controller::pending(worker_no number) const {
   const std::uint32_t w = impl_->find_worker(number);
   if (w == none || impl_->workers[w].stopping) return 0;
   const channel_state& c = impl_->channels[impl_->workers[w].channel];
-  return c.limits.stopped || impl_->shutting_down ? 0 : c.ready;
+  return c.limits.stopped || impl_->shutting_down ? 0 : c.open;
 }
 
 std::uint32_t controller::threads_needed(worker_no number) const {

@@ -107,7 +107,7 @@ void controller::impl::file_due(std::uint32_t i) {
   for (const std::uint32_t m : f.slots) {
     if (m == none || m == queue_file::slot_finished) continue;
     messages[m].moving = true;
-    if (messages[m].where == place::deferred) message_timers.remove(messages, m);
+    if (messages[m].position != none) message_timers.remove(messages, m);
     order.slots.push_back(messages[m].slot);
   }
   actions.emplace_back(std::move(order));
@@ -132,11 +132,10 @@ void controller::impl::resume(std::uint32_t i) {
     else
       enter_ready(i, true);
     touch(channel_number(m));
+  } else if (m.where == place::held && m.hold_ends && m.position == none) {
+    message_timers.add(messages, i, m.due);
   }
-  if (write)
-    actions.emplace_back(action::write_state{channel_no{channel_number(m)}, id_of(m),
-                                             m.where == place::held ? phase::held : phase::queued,
-                                             m.where == place::held ? to_wall(m.due) : time_point{}});
+  if (write) write_state(i);
 }
 
 void controller::impl::one_move_less(std::uint32_t i) {
@@ -147,7 +146,7 @@ void controller::impl::one_move_less(std::uint32_t i) {
 }
 
 void controller::messages_found(time_point wall, channel_no channel, file_key key, std::uint32_t capacity,
-                                bool complete, std::span<const new_message> found) {
+                                bool complete, std::span<const new_message> found, sighting how) {
   impl& s = *impl_;
   s.begin(wall);
   const auto c = static_cast<std::uint32_t>(channel);
@@ -166,6 +165,7 @@ void controller::messages_found(time_point wall, channel_no channel, file_key ke
     if (m.slot < f.capacity) end = std::max(end, m.slot + 1);
   }
   s.make_slots(f, end);
+  const bool observed = std::exchange(s.observed, s.observed && how != sighting::at_start);
   for (const new_message& n : found) {
     if (n.slot >= f.slots.size()) {
       ++impossible;
@@ -183,7 +183,9 @@ void controller::messages_found(time_point wall, channel_no channel, file_key ke
     m.notices = std::min<std::uint8_t>(n.notices, 7);
     m.urgency = std::min(n.priority, priority::nonurgent);
     m.due = n.due == time_point{} ? s.now : s.from_wall(n.due);
-    if (n.attempts > 0) m.due = std::min(m.due, s.now + s.longest_wait(s.channels[c], m.urgency));
+    m.hold_ends = n.phase == phase::held && n.hold_ends;
+    if (n.attempts > 0 && !m.hold_ends)
+      m.due = std::min(m.due, s.now + s.longest_wait(s.channels[c], m.urgency));
     const bool untried = n.phase == phase::queued && n.attempts == 0;
     const time_point start = std::max(n.not_before, untried ? n.due : time_point{});
     if (start > n.committed) s.later_starts[i] = start.time_since_epoch().count();
@@ -193,6 +195,9 @@ void controller::messages_found(time_point wall, channel_no channel, file_key ke
     ++f.used;
     ++s.destinations[m.destination].count;
     s.channels[c].bytes += m.size;
+    if (s.index_complete) ++s.channels[c].totals.enqueued;
+    s.note(how == sighting::announced ? transition_kind::queued : transition_kind::found, i);
+    s.arriving = i;
     const std::uint32_t holder =
         s.claims.empty() ? none : s.take_claim({key.file, key.generation, n.slot}, c);
     if (holder != none) {
@@ -205,6 +210,8 @@ void controller::messages_found(time_point wall, channel_no channel, file_key ke
     }
     s.expect_notice(i);
   }
+  s.arriving = none;
+  s.observed = observed;
   if (impossible > 0)
     s.report(action::severity::warning, "message file " + to_string(key.file) + " is announced with " +
                                             std::to_string(impossible) + " messages beyond its capacity of " +
@@ -225,7 +232,10 @@ void controller::file_gone(time_point wall, file_key key) {
   const std::uint32_t lost = f.live;
   const std::uint32_t channel = f.channel;
   for (std::size_t slot = 0; slot < f.slots.size(); ++slot)
-    if (f.slots[slot] != none && f.slots[slot] != queue_file::slot_finished) s.forget(f.slots[slot]);
+    if (f.slots[slot] != none && f.slots[slot] != queue_file::slot_finished) {
+      s.note(transition_kind::gone, f.slots[slot]);
+      s.forget(f.slots[slot]);
+    }
   if (lost > 0)
     s.report(action::severity::problem, "channel " + s.channels[channel].limits.name + ": message file " +
                                             to_string(key.file) + " is gone, and with it " +
@@ -248,9 +258,13 @@ void controller::moved(time_point wall, message_id from, message_id to) {
     // A scan was faster: what it found is this message. An operator's order is for that one, then.
     const bool ordered = m.owed;
     const bool to_hold = m.where == place::held;
+    const moment until = m.hold_ends ? m.due : 0;
     m.owed = m.moving = false;
+    channel_totals& totals = s.channel_of(m).totals;
     s.forget(i);
-    if (ordered && known != queue_file::slot_finished) s.order(known, to_hold);
+    --totals.left;  // it was counted twice, and has not gone
+    if (s.index_complete) --totals.enqueued;
+    if (ordered && known != queue_file::slot_finished) s.order(known, to_hold, until);
   } else {
     s.files[old_file].slots[from.slot] = queue_file::slot_finished;
     --s.files[old_file].live;
@@ -260,6 +274,7 @@ void controller::moved(time_point wall, message_id from, message_id to) {
     ++f.used;
     m.file = new_file;
     m.slot = to.slot;
+    s.note(transition_kind::moved, i);
     s.resume(i);
     s.expect_notice(i);
     s.review(new_file);

@@ -61,6 +61,7 @@ struct controller::impl {
   std::deque<channel_state> channels;  ///< by channel_no
   boost::unordered_flat_map<std::string, std::uint32_t> channel_index;
   std::vector<pool_state> pools;
+  slab<flow, 6> flows;
   slab<worker, 6> workers;
   boost::unordered_flat_map<std::uint64_t, std::uint32_t> worker_index;
   boost::unordered_flat_map<std::uint64_t, job> jobs;
@@ -71,6 +72,7 @@ struct controller::impl {
   timer_heap<&queue_file::position, 8> file_timers;  ///< when to look whether it can be recycled or compacted
   timer_heap<&queue_file::notice_position, 8>
       notice_timers;                                       ///< when to look for messages that wait too long
+  timer_heap<&flow::position, 6> flow_timers;              ///< when more may be given to a destination
   timer_heap<&channel_state::position, 6> channel_timers;  ///< when to look at its programs
 
   // --- the rest
@@ -80,6 +82,10 @@ struct controller::impl {
   moment skew = 0;                     ///< controller time less wall clock
   std::vector<std::uint32_t> touched;  ///< channels that the event has to do with
   action_list actions;
+  bool observed = false;
+  std::vector<transition> transitions;
+  bool index_complete = false;    ///< see totals.cpp
+  std::uint32_t arriving = none;  ///< a message whose arrival was noted: that it is ready needs no saying
   std::uint32_t notices_under_way = 0;
   moment started = 0;
   /// Of messages that were not to be delivered at once: from when on their age counts, ms since 1970.
@@ -108,6 +114,12 @@ struct controller::impl {
     actions.emplace_back(action::report{s, std::move(text)});
   }
   std::uint32_t channel_named(std::string_view name);
+  /// For those who watch.
+  void note(transition_kind kind, std::uint32_t message, std::int64_t value = 0) {
+    if (!observed) return;
+    const jobctl::message& m = messages[message];
+    transitions.push_back({id_of(m), value, channel_no{channel_number(m)}, m.attempts, kind});
+  }
 
   // --- places.cpp: where each message is. A message is in exactly one place; these keep lists, rings,
   // timers, hands and counts in step.
@@ -132,6 +144,31 @@ struct controller::impl {
   auto turns(unsigned p) {
     return [this, p](std::uint32_t i) -> links& { return destinations[i].turns[p]; };
   }
+
+  // --- flow.cpp: how much of what is ready may be given out, by destination
+  /// Looks up the limits of the host. To be called when the destination is new, and after new settings.
+  void regulate(std::uint32_t destination);
+  /// Ready, and of a priority whose delivery window is open.
+  std::uint32_t deliverable(const destination&) const;
+  /// After a change of what is ready or in hand, or of the delivery windows: keeps `open`, the rings and the
+  /// timers right.
+  void review_flow(std::uint32_t destination);
+  const host_limits& limits_of(const destination& d) const { return channels[d.channel].host_rules[d.rule]; }
+  /// How many more may be given out now.
+  std::uint32_t room(const destination&) const;
+  std::uint32_t allowed_in_hand(const destination&) const;  ///< 0: no limit
+  jobctl::barrier barrier_of(const destination&, moment& until) const;
+  flow& flow_of(std::uint32_t destination);  ///< made if there is none
+  /// It is in hand now, and its destination is regulated.
+  void given_out(std::uint32_t destination, std::uint32_t message);
+  /// What a program reports, or that it has died with the message, shows how the destination does.
+  void learn(std::uint32_t message, bool success);
+  void flow_due(std::uint32_t flow);
+  void break_circuit(std::uint32_t destination);
+  void close_circuit(std::uint32_t destination);
+  /// The last message has gone: is there nothing to remember? Else a timer is set for its end.
+  bool flow_over(std::uint32_t destination);
+  void drop_destination(std::uint32_t destination);
 
   // --- files.cpp
   std::uint32_t find_file(const file_key&);
@@ -161,11 +198,26 @@ struct controller::impl {
   bool may_notice() const;
   void notices_due(std::uint32_t file);
   void begin_notice(std::uint32_t message);
+  /// The server works on it from now on, until end_notice() and resume().
+  void begin_errand(std::uint32_t message);
   void end_notice(std::uint32_t message);
 
   // --- operators.cpp
-  /// Holds or releases a message, wherever it is.
-  void order(std::uint32_t message, bool hold);
+  /// Holds or releases a message, wherever it is. `until`: when the hold ends; 0: not by itself.
+  void order(std::uint32_t message, bool hold, moment until = 0);
+  /// Has the state in which it waits written to its file.
+  void write_state(std::uint32_t message);
+  /// It is due: deferred until now, or held until now.
+  void message_due(std::uint32_t message);
+  effect would(verb, std::uint32_t message, moment until) const;
+
+  // --- hours.cpp: delivery windows, and programs that have lived long enough
+  /// Opens and closes its windows.
+  void look_at_hours(std::uint32_t channel);
+  /// After the clock was set back: what was known of windows holds no more.
+  void forget_hours();
+  bool lived_long_enough(const channel_state&, const worker&) const;
+  void retire(std::uint32_t channel);
 
   // --- leasing.cpp
   std::uint32_t find_worker(worker_no);
@@ -176,6 +228,8 @@ struct controller::impl {
   moment longest_wait(const channel_state&, priority) const;
   void serve(std::uint32_t channel);
   std::uint32_t hand_out(channel_state&, std::uint32_t worker, std::uint32_t most);
+  /// Whose turn it is at that priority, and how many may be given of it in a row.
+  std::uint32_t next_in_turn(const channel_state&, const worker&, unsigned priority) const;
   void count_failure(std::uint32_t message);
   void take_result(std::uint32_t worker, std::uint32_t message, const message_result&);
   void tell_to_stop(std::uint32_t worker, std::string why);
@@ -200,7 +254,10 @@ struct controller::impl {
   void stop_surplus();
 
   // --- listing.cpp
+  destination_figures figures_of(std::uint32_t destination) const;
   listed row(std::uint32_t message) const;
+  /// controller::list() of named messages; the cursor is a place among the names.
+  std::vector<listed> list_named(const list_filter&, std::size_t most, std::uint64_t& cursor);
 };
 
 }  // namespace jobctl

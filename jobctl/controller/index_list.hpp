@@ -39,13 +39,11 @@ struct index_list {
     (l.next == none ? tail : at(l.next).prev) = l.prev;
     at(i) = links{};
   }
-  /// The first becomes the last.
   template <class At>
-  void rotate(At at) {
-    if (head == tail) return;
-    const std::uint32_t first = head;
-    remove(at, first);
-    push_back(at, first);
+  void to_back(At at, std::uint32_t i) {
+    if (i == tail) return;
+    remove(at, i);
+    push_back(at, i);
   }
 };
 

@@ -1,9 +1,45 @@
 // What must hold between any two events. For tests; it looks at everything.
 #include "jobctl/controller/impl.hpp"
 
+#include <limits>
 #include <unordered_map>
 
 namespace jobctl {
+
+namespace {
+
+template <class Impl>
+std::string flow_wrong(const Impl& s, std::uint32_t number) {
+  const destination& d = s.destinations[number];
+  for (unsigned p = 0; p < priorities; ++p)
+    if (((d.in_ring >> p & 1) != 0) !=
+        (d.open > 0 && s.channels[d.channel].window_open[p] && !d.at[p].empty()))
+      return "it is not in the rings it should be in";
+  const std::uint32_t due = s.deliverable(d);
+  if (d.open > due) return "more may be given out than there is";
+  const host_limits& l = s.limits_of(d);
+  if (!l.regulate()) return d.open == due ? "" : "it is regulated, and should not be";
+  if (d.flow == none) return d.open > 0 || due == 0 ? "" : "it waits for nothing";
+  const flow& f = s.flows[d.flow];
+  if (f.destination != number) return "its flow is another one's";
+  if (f.probe != none && (!s.messages.live(f.probe) || s.messages[f.probe].where != place::in_hand))
+    return "its probe is in nobody's hand";
+  if (due == 0 || d.open > 0) return {};
+  moment until = 0;
+  switch (s.barrier_of(d, until)) {
+    case barrier::none: return "it waits for nothing";
+    case barrier::dead:
+    case barrier::rate:
+      return f.position != none && s.flow_timers.time_at(f.position) <= std::max(until, s.now + 1)
+                 ? ""
+                 : "nobody will see when it may be given more";
+    case barrier::concurrency: return d.in_hand > 0 ? "" : "it waits for messages that nobody has in hand";
+    case barrier::probing: return {};
+  }
+  return {};
+}
+
+}  // namespace
 
 std::string controller::check_invariants() const {
   const impl& s = *impl_;
@@ -56,7 +92,16 @@ std::string controller::check_invariants() const {
             s.message_timers.time_at(m.position) != m.due)
           return name(m) + " has another message's timer";
         break;
-      case place::held: ++f.held; break;
+      case place::held:
+        ++f.held;
+        if ((m.hold_ends && !m.with_server()) != (m.position != none))
+          return name(m) + ": the end of its hold has no timer, or it has one without an end";
+        if (m.position == none) break;
+        ++with_timer;
+        if (m.position >= s.message_timers.size() || s.message_timers.index_at(m.position) != i ||
+            s.message_timers.time_at(m.position) != m.due)
+          return name(m) + " has another message's timer";
+        break;
       default: ++f.ready;
     }
   }
@@ -65,6 +110,7 @@ std::string controller::check_invariants() const {
   if (with_timer != s.message_timers.size()) return "there are timers of no message";
   if (!s.message_timers.consistent(s.messages)) return "the message timers are out of order";
   if (!s.file_timers.consistent(s.files)) return "the file timers are out of order";
+  if (!s.flow_timers.consistent(s.flows)) return "the flow timers are out of order";
   if (!s.channel_timers.consistent(s.channels)) return "the channel timers are out of order";
 
   std::uint64_t in_workers = 0;
@@ -85,22 +131,30 @@ std::string controller::check_invariants() const {
   }
   if (s.files.size() != s.file_index.size()) return "the index of files has others";
 
+  std::vector<std::uint64_t> open(s.channels.size()), crowded(s.channels.size());
   // The lists of destinations and the rings hold exactly what the channels count.
   for (std::uint32_t d = s.destinations.next_live(0); d < s.destinations.end();
        d = s.destinations.next_live(d + 1)) {
     const destination& dest = s.destinations[d];
-    std::uint64_t linked = 0;
+    std::uint64_t linked = 0, ready = 0, in_hand = 0;
     for (unsigned p = 0; p < places; ++p) {
       std::uint32_t before = none;
       for (std::uint32_t i = dest.at[p].head; i != none; before = i, i = s.messages[i].line.next, ++linked) {
         const message& m = s.messages[i];
+        ready += is_ready(m.where) ? 1 : 0;
+        in_hand += m.where == place::in_hand ? 1 : 0;
         if (m.destination != d || static_cast<unsigned>(m.where) != p || m.line.prev != before)
           return name(m) + " is in a list that is not its own";
       }
       if (dest.at[p].tail != before) return "destination " + dest.host + ": the end of a list is wrong";
     }
-    if (linked != dest.count || linked == 0)
+    if (linked != dest.count || (linked == 0 && dest.flow == none) ||
+        ready != std::uint64_t{dest.ready[0]} + dest.ready[1] + dest.ready[2] || in_hand != dest.in_hand)
       return "destination " + dest.host + ": its number of messages is wrong";
+    if (std::string wrong = flow_wrong(s, d); !wrong.empty())
+      return "destination " + dest.host + ": " + wrong;
+    open[dest.channel] += dest.open;
+    crowded[dest.channel] += dest.crowded;
   }
 
   std::vector<std::uint32_t> in_pool(s.pools.size()), making_room(s.pools.size());
@@ -112,12 +166,14 @@ std::string controller::check_invariants() const {
     if (f.ready != c.ready || f.in_hand != c.in_hand || f.deferred != c.deferred || f.held != c.held ||
         f.bytes != c.bytes)
       return channel + ": its counts are wrong";
+    if (s.index_complete && c.totals.enqueued - c.totals.left != f.ready + f.in_hand + f.deferred + f.held)
+      return channel + ": enqueued less left is not what is there";
     for (unsigned p = 0; p < priorities; ++p) {
       std::uint64_t in_ring = 0, ready = 0;
       for (std::uint32_t d = c.ring[p].head; d != none; d = s.destinations[d].turns[p].next) ++in_ring;
       for (std::uint32_t d = c.destinations.head; d != none; d = s.destinations[d].siblings.next)
-        ready += s.destinations[d].at[p].empty() ? 0 : 1;
-      if (in_ring != ready) return channel + ": a destination with something ready is not in the ring";
+        ready += s.destinations[d].at[p].empty() || s.destinations[d].open == 0 || !c.window_open[p] ? 0 : 1;
+      if (in_ring != ready) return channel + ": a destination with something to give out is not in the ring";
     }
     for (const job_no number : c.jobs) {
       const auto j = s.jobs.find(static_cast<std::uint64_t>(number));
@@ -128,7 +184,12 @@ std::string controller::check_invariants() const {
     }
     jobs += c.jobs.size();
     in_pool[c.pool] += static_cast<std::uint32_t>(c.jobs.size());
-    if (c.ready > 0 && !c.limits.stopped && !s.shutting_down)
+    if (c.open != open[n] || c.crowded != crowded[n]) return channel + ": what may be given out is wrong";
+    if (c.ready > 0 && c.hours_until <= s.now) return channel + ": its delivery window was not looked at";
+    if (c.ready > 0 && c.hours_until != std::numeric_limits<moment>::max() &&
+        (c.position == none || s.channel_timers.time_at(c.position) > c.hours_until))
+      return channel + ": nobody will notice when its delivery window opens";
+    if (c.open > 0 && !c.limits.stopped && !s.shutting_down)
       for (const std::uint32_t w : c.workers)
         if (s.workers[w].credit > 0) return channel + ": a message waits while a program could take it";
     if (s.wants_launch(c) && s.pools[c.pool].jobs < s.pools[c.pool].limits.job_limit)

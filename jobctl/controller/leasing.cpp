@@ -1,5 +1,6 @@
 // Channel programs: who gets which messages, and what becomes of these.
 #include "jobctl/controller/impl.hpp"
+#include "queue/spread.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -7,9 +8,6 @@
 namespace jobctl {
 namespace {
 
-/// Messages for one destination in a row, when others have some, too: a connection pays, and nobody waits
-/// long.
-constexpr std::uint32_t run_length = 8;
 constexpr std::uint32_t most_credit = 1u << 20;
 constexpr moment locked_first = 2'000, locked_last = 30'000;
 /// A release may reach a program sooner than the file: how often, and how long, it is given time.
@@ -52,6 +50,16 @@ void controller::impl::tell_to_stop(std::uint32_t w, std::string why) {
 
 // --- handing out
 
+// The destination that it was given messages for last goes on, for it may be connected to that: but not for
+// longer than a run, when others wait.
+std::uint32_t controller::impl::next_in_turn(const channel_state& c, const worker& w, unsigned p) const {
+  if (w.run_left > 0 && w.last != none && destinations.live(w.last)) {
+    const destination& last = destinations[w.last];
+    if (&channels[last.channel] == &c && (last.in_ring & 1u << p) != 0) return w.last;
+  }
+  return c.ring[p].head;
+}
+
 // Priority first; within one, the destinations in turn; within one of these, first in, first out.
 std::uint32_t controller::impl::hand_out(channel_state& c, std::uint32_t w, std::uint32_t most) {
   action::lease lease{workers[w].number, channel_no{workers[w].channel}, {}};
@@ -59,19 +67,27 @@ std::uint32_t controller::impl::hand_out(channel_state& c, std::uint32_t w, std:
   std::uint32_t given = 0;
   for (unsigned p = 0; p < priorities; ++p) {
     while (given < most && !c.ring[p].empty()) {
-      const std::uint32_t d = c.ring[p].head;
+      worker& taker = workers[w];
+      const std::uint32_t d = next_in_turn(c, taker, p);
       const bool alone = c.ring[p].head == c.ring[p].tail;
+      if (d != taker.last || taker.run_left == 0) {
+        taker.last = d;
+        taker.run_left = limits_of(destinations[d]).run * limits_of(destinations[d]).weight;
+      }
       auto& list = destinations[d].at[p];
-      for (std::uint32_t n = 0; given < most && !list.empty() && (alone || n < run_length); ++n, ++given) {
+      while (given < most && destinations[d].open > 0 && !list.empty() && (alone || taker.run_left > 0)) {
         const std::uint32_t i = list.head;
         leave(i);
         enter_hand(i, w);
         lease.messages.push_back({id_of(messages[i]), messages[i].attempts, messages[i].urgency});
+        ++given;
+        if (taker.run_left > 0) --taker.run_left;
       }
-      if (!list.empty()) c.ring[p].rotate(turns(p));
+      if (taker.run_left == 0 && (destinations[d].in_ring & 1u << p) != 0) c.ring[p].to_back(turns(p), d);
     }
   }
   workers[w].credit -= given;
+  workers[w].given += given;
   c.progress_at = now;
   actions.emplace_back(std::move(lease));
   return given;
@@ -82,17 +98,21 @@ std::uint32_t controller::impl::hand_out(channel_state& c, std::uint32_t w, std:
 void controller::impl::serve(std::uint32_t number) {
   channel_state& c = channels[number];
   if (shutting_down || c.limits.stopped) return;
-  while (c.ready > 0) {
+  while (c.open > 0) {
     std::uint64_t takers = 0;
     for (const std::uint32_t w : c.workers) takers += workers[w].credit > 0 ? 1 : 0;
     if (takers == 0) return;
     const auto share =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(lease_batch, (c.ready + takers - 1) / takers));
-    for (std::size_t n = c.workers.size(); n > 0 && c.ready > 0; --n) {
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(lease_batch, (c.open + takers - 1) / takers));
+    for (std::size_t n = c.workers.size(); n > 0 && c.open > 0; --n) {
       const std::uint32_t w = c.workers[c.turn++ % c.workers.size()];
+      const std::uint64_t allowed = c.limits.max_messages > 0
+                                        ? c.limits.max_messages - workers[w].given
+                                        : ~0ull;  // more than 0: else it is told to stop
       const auto most =
-          static_cast<std::uint32_t>(std::min<std::uint64_t>({share, workers[w].credit, c.ready}));
+          static_cast<std::uint32_t>(std::min<std::uint64_t>({share, workers[w].credit, c.open, allowed}));
       if (most > 0) hand_out(c, w, most);
+      if (most > 0 && lived_long_enough(c, workers[w])) retire(number);
     }
   }
 }
@@ -109,6 +129,7 @@ void controller::worker_connected(time_point wall, worker_no number, channel_no 
   fresh.number = number;
   fresh.channel = c;
   fresh.max_threads = std::max<std::uint32_t>(max_threads, 1);
+  fresh.connected = s.now;
   s.worker_index.emplace(static_cast<std::uint64_t>(number), w);
   s.channels[c].workers.push_back(w);
   std::uint32_t before = none;  // its connection until now, whose end has not been noticed yet
@@ -213,12 +234,13 @@ void controller::results(time_point wall, worker_no number, std::span<const mess
 
 moment controller::impl::longest_wait(const channel_state& c, priority p) const {
   const backoff_schedule& waits = c.limits.backoff[static_cast<unsigned>(p)];
-  return milliseconds(*std::ranges::max_element(waits)).count();
+  return milliseconds(*std::ranges::max_element(waits)).count() / 100 * (100 + c.limits.backoff_jitter);
 }
 
 void controller::impl::count_failure(std::uint32_t i) {
   message& m = messages[i];
   ++channel_of(m).attempts_failed;
+  ++channel_of(m).totals.failed_attempts;
   if (m.attempts < 0xFFFF) ++m.attempts;
   m.conflicts = m.deaths = 0;
   m.released = false;
@@ -229,13 +251,21 @@ void controller::impl::take_result(std::uint32_t w, std::uint32_t i, const messa
   channel_state& c = channels[workers[w].channel];
   const std::uint32_t claimant = claims.empty() ? none : take_claim(r.id, workers[w].channel);
   switch (r.outcome) {
-    case outcome::finished: ++c.finished; return forget(i);
-    case outcome::gone: return forget(i);
+    case outcome::finished:
+      ++c.finished;
+      ++c.totals.finished;
+      learn(i, true);
+      note(transition_kind::finished, i);
+      return forget(i);
+    case outcome::gone: note(transition_kind::gone, i); return forget(i);
     case outcome::bad:
+      ++c.totals.bad;
+      note(transition_kind::bad, i);
       actions.emplace_back(action::set_aside{channel_no{workers[w].channel}, r.id});
       return forget(i);
     default: break;
   }
+  if (r.outcome == outcome::deferred) learn(i, false);
   const moment due_before = m.due;
   leave(i);
   // Another program has it before itself as well, since before a restart: whatever became of it here, it
@@ -251,9 +281,12 @@ void controller::impl::take_result(std::uint32_t w, std::uint32_t i, const messa
       count_failure(i);
       const backoff_schedule& waits = c.limits.backoff[static_cast<unsigned>(m.urgency)];
       const std::size_t failures = std::max<std::size_t>(m.attempts, 1);
-      due = r.next_attempt != time_point{}
-                ? from_wall(r.next_attempt)
-                : now + milliseconds(waits[std::min(failures, waits.size()) - 1]).count();
+      due =
+          r.next_attempt != time_point{}
+              ? from_wall(r.next_attempt)
+              : now + mta::queue::spread(waits[std::min(failures, waits.size()) - 1], c.limits.backoff_jitter,
+                                         r.id, static_cast<std::uint32_t>(failures))
+                          .count();
       due = std::max(due, now + shortest_deferral);
       break;
     }
@@ -273,11 +306,10 @@ void controller::impl::take_result(std::uint32_t w, std::uint32_t i, const messa
     default: break;  // released: at once, and in front
   }
   if (held) {
-    m.due = r.outcome == outcome::deferred ? due : due_before;
+    if (!m.owed) m.hold_ends = false;
+    m.due = r.outcome == outcome::deferred && !m.hold_ends ? due : due_before;
     enter_held(i);
-    if (m.owed)
-      actions.emplace_back(
-          action::write_state{channel_no{workers[w].channel}, r.id, phase::held, to_wall(m.due)});
+    if (m.owed) write_state(i);
     m.owed = false;
   } else if (due > now) {
     enter_deferred(i, due);
@@ -302,6 +334,8 @@ void controller::worker_gone(time_point wall, worker_no number) {
   std::string example;
   for (const std::uint32_t i : hand) {
     message& m = s.messages[i];
+    if (const std::uint32_t f = s.destinations[m.destination].flow; f != none && s.flows[f].probe == i)
+      s.break_circuit(m.destination);
     s.leave(i);
     if (m.deaths < 15) ++m.deaths;
     if (s.claims.size() > 0) {
@@ -314,8 +348,7 @@ void controller::worker_gone(time_point wall, worker_no number) {
     if (m.owed) {
       m.owed = false;
       s.enter_held(i);
-      s.actions.emplace_back(
-          action::write_state{channel_no{channel}, s.id_of(m), phase::held, s.to_wall(m.due)});
+      s.write_state(i);
     } else if (m.deaths > deaths_forgiven) {
       if (deadly++ == 0) example = to_string(s.id_of(m));
       s.enter_deferred(

@@ -5,8 +5,11 @@
 #include "jobctl/controller/controller.hpp"
 #include "jobctl/controller/index_list.hpp"
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -34,11 +37,13 @@ struct message {
   std::uint32_t file = none;      ///< index
   std::uint32_t slot : 24 = 0;    ///< a file has up to 2^20
   std::uint32_t notices : 3 = 0;  ///< steps of its channel's schedule that are done with
-  /// Deferred or held, and its sender is being told: nobody gets it, no timer runs.
+  /// Deferred or held, and the server works on it (its sender is being told, it is being returned, removed or
+  /// routed): nobody gets it, no timer runs.
   bool noticing : 1 = false;
+  bool hold_ends : 1 = false;  ///< held (or to be held, if it is in hand): released by itself at `due`
   std::uint32_t destination = none;
   links line;                     ///< in its destination's list for its place
-  std::uint32_t position = none;  ///< deferred: in the timers; in hand: in its worker's hand
+  std::uint32_t position = none;  ///< in the timers; in hand: in its worker's hand
   std::uint32_t holder = none;    ///< in hand: the worker
   std::uint16_t attempts = 0;
   place where : 3 = place::normal;
@@ -59,10 +64,32 @@ static_assert(sizeof(message) <= 56);
 struct destination {
   std::string host;
   std::uint32_t channel = none;
-  std::uint32_t count = 0;  ///< messages; with the last one it goes
+  std::uint32_t count = 0;  ///< messages; with the last one it goes, unless its flow has to be remembered
+  std::uint32_t ready[priorities] = {}, in_hand = 0;  ///< of these
+  std::uint32_t open = 0;     ///< messages that may be given out now, of those in `ready`
+  std::uint32_t crowded = 0;  ///< its messages in hand, when more wait that may not join them
+  std::uint32_t rule = 0;     ///< in its channel's `host_rules`
+  std::uint32_t flow = none;  ///< made with the first message that is given out, if its rule regulates
+  std::uint8_t in_ring = 0;   ///< bits, by priority
   index_list at[places];
   links siblings;           ///< in its channel's list of destinations
-  links turns[priorities];  ///< in its channel's ring of those with something ready
+  links turns[priorities];  ///< in its channel's ring of those with something that may be given out
+};
+
+/// What a regulated destination's past has to do with what it may be given.
+struct flow {
+  enum class breaker : std::uint8_t { closed, open, half_open };
+
+  std::uint32_t destination = none;
+  std::uint32_t position = none;  ///< in the flow timers
+  std::uint32_t failures = 0;     ///< in a row
+  std::uint32_t probe = none;     ///< half open: the message that is tried
+  std::uint32_t deaf = 0;         ///< results that do not shrink the window: of before it was shrunk
+  float window = 0;               ///< adaptive: allowed in hand
+  bool grown = false;             ///< adaptive: something failed; it grows slowly from now on
+  breaker state = breaker::closed;
+  moment open_until = 0;
+  std::int64_t paid_until = 0;  ///< rate: µs; the time that what was given out takes ends then
 };
 
 struct queue_file {
@@ -98,6 +125,10 @@ struct worker {
   std::uint32_t credit = 0;
   bool stopping = false;            ///< by itself or told to
   std::vector<std::uint32_t> hand;  ///< messages, in no order
+  std::uint32_t last = none;        ///< destination that it was given messages for last: it may be connected
+  std::uint32_t run_left = 0;       ///< more of that it may be given before others
+  moment connected = 0;
+  std::uint64_t given = 0;  ///< messages, since it connected
 };
 
 struct job {
@@ -125,10 +156,18 @@ struct channel_state {
   bool configured_stopped = false;
   std::uint32_t pool = 0;
 
+  std::vector<host_limits> host_rules{1};  ///< the first is that of hosts without one of their own
+  boost::unordered_flat_map<std::string, std::uint32_t> host_rule_index;
+
   std::uint64_t ready = 0, in_hand = 0, deferred = 0, held = 0, bytes = 0;
+  std::uint64_t open = 0, crowded = 0;  ///< sums of its destinations'
   std::uint64_t finished = 0, attempts_failed = 0, warned = 0, expired = 0;
+  channel_totals totals;
+  std::uint64_t ready_at[priorities] = {};  ///< of `ready`
+  bool window_open[priorities] = {true, true, true};
+  moment hours_until = std::numeric_limits<moment>::min();  ///< until then that holds
   index_list destinations;
-  index_list ring[priorities];  ///< destinations with something ready, in turn
+  index_list ring[priorities];  ///< destinations with something that may be given out, in turn
 
   std::vector<std::uint32_t> workers;  ///< connected
   std::size_t turn = 0;                ///< whose turn it is to be given work

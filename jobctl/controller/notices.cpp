@@ -93,16 +93,26 @@ void controller::impl::begin_notice(std::uint32_t i) {
   // Of several steps that are due by now the sender hears once.
   std::size_t step = m.notices;
   while (step < schedule.size() && start + skew + milliseconds(schedule[step]).count() <= now) ++step;
-  const moment due = m.where == place::deferred ? m.due : now;
-  leave(i);
-  m.noticing = true;
-  enter_deferred(i, due);
-  if (files[m.file].busy++ == 0) review(m.file);
-  ++notices_under_way;
+  begin_errand(i);
   touch(channel);
   actions.emplace_back(action::notice{channel_no{channel}, id_of(m), static_cast<std::uint8_t>(step),
                                       step >= schedule.size(),
                                       time_point{milliseconds{start} + schedule.back()}});
+}
+
+void controller::impl::begin_errand(std::uint32_t i) {
+  message& m = messages[i];
+  if (m.where == place::held) {
+    if (m.position != none) message_timers.remove(messages, i);
+    m.noticing = true;
+  } else {
+    const moment due = m.where == place::deferred ? m.due : now;
+    leave(i);
+    m.noticing = true;
+    enter_deferred(i, due);
+  }
+  if (files[m.file].busy++ == 0) review(m.file);
+  ++notices_under_way;
 }
 
 void controller::impl::end_notice(std::uint32_t i) {
@@ -125,9 +135,15 @@ void controller::noticed(time_point wall, message_id id, notice_outcome what, st
     case notice_outcome::finished:
       ++c.expired;
       ++c.finished;
+      ++c.totals.returned;
+      ++c.totals.finished;
+      s.note(transition_kind::returned, i);
       s.forget(i);
       return s.settle();
-    case notice_outcome::gone: s.forget(i); return s.settle();
+    case notice_outcome::gone:
+      s.note(transition_kind::gone, i);
+      s.forget(i);
+      return s.settle();
     case notice_outcome::held:
       s.end_notice(i);
       s.leave(i);
@@ -135,6 +151,8 @@ void controller::noticed(time_point wall, message_id id, notice_outcome what, st
       break;
     case notice_outcome::done:
       ++c.warned;
+      ++c.totals.warned;
+      s.note(transition_kind::warned, i);
       m.notices = std::min<std::uint32_t>(step, 7);
       s.end_notice(i);
       break;

@@ -40,6 +40,7 @@ std::uint32_t controller::impl::destination_of(std::uint32_t channel, std::strin
   if (d.host.capacity() > std::string().capacity()) host_bytes += d.host.capacity() + 1;
   channels[channel].destinations.push_back(siblings(), i);
   destination_index.insert(i);
+  regulate(i);
   return last_destination = i;
 }
 
@@ -54,7 +55,9 @@ void controller::impl::leave(std::uint32_t i) {
     case place::normal:
     case place::nonurgent:
       --c.ready;
-      if (d.at[where].empty()) c.ring[where].remove(turns(where), m.destination);
+      --c.ready_at[where];
+      --d.ready[where];
+      review_flow(m.destination);
       if (--files[m.file].busy == 0) review(m.file);
       break;
     case place::in_hand: {
@@ -64,6 +67,11 @@ void controller::impl::leave(std::uint32_t i) {
       hand.pop_back();
       m.holder = m.position = none;
       --c.in_hand;
+      --d.in_hand;
+      if (d.flow != none) {
+        if (flows[d.flow].probe == i) flows[d.flow].probe = none;
+        review_flow(m.destination);
+      }
       if (--files[m.file].busy == 0) review(m.file);
       break;
     }
@@ -71,7 +79,10 @@ void controller::impl::leave(std::uint32_t i) {
       if (m.position != none) message_timers.remove(messages, i);
       --c.deferred;
       break;
-    case place::held: --c.held; break;
+    case place::held:
+      if (m.position != none) message_timers.remove(messages, i);
+      --c.held;
+      break;
   }
 }
 
@@ -81,12 +92,15 @@ void controller::impl::enter_ready(std::uint32_t i, bool in_front) {
   channel_state& c = channels[d.channel];
   const auto p = static_cast<unsigned>(m.urgency);
   m.where = static_cast<place>(p);
-  if (d.at[p].empty()) c.ring[p].push_back(turns(p), m.destination);
   if (in_front)
     d.at[p].push_front(line(), i);
   else
     d.at[p].push_back(line(), i);
-  if (c.ready++ == 0) c.progress_at = now;
+  ++c.ready;
+  ++c.ready_at[p];
+  ++d.ready[p];
+  review_flow(m.destination);
+  if (i != arriving) note(transition_kind::ready, i);
   if (files[m.file].busy++ == 0) review(m.file);
 }
 
@@ -96,7 +110,10 @@ void controller::impl::enter_deferred(std::uint32_t i, moment due) {
   m.where = place::deferred;
   m.due = due;
   d.at[static_cast<unsigned>(place::deferred)].push_back(line(), i);
-  if (!m.with_server()) message_timers.add(messages, i, due);
+  if (!m.with_server()) {
+    message_timers.add(messages, i, due);
+    note(transition_kind::deferred, i, observed ? to_wall(due).time_since_epoch().count() : 0);
+  }
   ++channels[d.channel].deferred;
 }
 
@@ -105,7 +122,9 @@ void controller::impl::enter_held(std::uint32_t i) {
   destination& d = destinations[m.destination];
   m.where = place::held;
   d.at[static_cast<unsigned>(place::held)].push_back(line(), i);
+  if (m.hold_ends && !m.with_server()) message_timers.add(messages, i, m.due);
   ++channels[d.channel].held;
+  note(transition_kind::held, i);
 }
 
 void controller::impl::enter_hand(std::uint32_t i, std::uint32_t w) {
@@ -118,6 +137,9 @@ void controller::impl::enter_hand(std::uint32_t i, std::uint32_t w) {
   hand.push_back(i);
   d.at[static_cast<unsigned>(place::in_hand)].push_back(line(), i);
   ++channels[d.channel].in_hand;
+  ++d.in_hand;
+  if (limits_of(d).regulate()) given_out(m.destination, i);
+  note(transition_kind::leased, i, static_cast<std::int64_t>(workers[w].number));
   if (files[m.file].busy++ == 0) review(m.file);
 }
 
@@ -140,13 +162,8 @@ void controller::impl::forget(std::uint32_t i) {
   destination& d = destinations[m.destination];
   channel_state& c = channels[d.channel];
   c.bytes -= m.size;
-  if (--d.count == 0) {
-    destination_index.erase(m.destination);
-    c.destinations.remove(siblings(), m.destination);
-    if (d.host.capacity() > std::string().capacity()) host_bytes -= d.host.capacity() + 1;
-    if (last_destination == m.destination) last_destination = none;
-    destinations.release(m.destination);
-  }
+  ++c.totals.left;
+  if (--d.count == 0 && flow_over(m.destination)) drop_destination(m.destination);
   messages.release(i);
 }
 

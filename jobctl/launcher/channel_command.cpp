@@ -30,6 +30,38 @@ mta::result<> write_option_file(const std::string& path, const std::string& text
   return {};
 }
 
+// A command of the site, in the environment that all have.
+mta::result<command> site_command(const mta::config::settings& s, const std::vector<std::string>& words) {
+  auto program = mta::config::find_program(words.front());
+  if (!program) return program.error();
+  command made;
+  made.program = std::move(*program);
+  made.arguments.assign(words.begin() + 1, words.end());
+  made.directory = s.root;
+  bool path = false;
+  for (char** each = environ; each && *each; ++each) {
+    if (!kept(*each)) continue;
+    path = path || std::string_view(*each).starts_with("PATH=");
+    made.environment.emplace_back(*each);
+  }
+  if (!path) made.environment.emplace_back("PATH=/usr/local/bin:/usr/bin:/bin");
+  made.environment.push_back("JOBCTL_ROOT=" + s.root);
+  if (!s.config_file.empty()) made.environment.push_back("JOBCTL_CONFIG=" + s.config_file);
+  return made;
+}
+
+// The channel's name and its options, which are written to its option file.
+mta::result<> add_channel(command& made, const mta::config::settings& s, const mta::config::channel& c) {
+  const auto options = s.option_path(c);
+  if (!options.empty() && c.option_file.empty()) {
+    if (auto written = write_option_file(options, mta::config::option_file_text(c)); !written)
+      return written.error();
+  }
+  made.environment.push_back("PMDF_CHANNEL=" + c.name);
+  if (!options.empty()) made.environment.push_back("PMDF_CHANNEL_OPTION=" + options);
+  return {};
+}
+
 }  // namespace
 
 mta::result<command> channel_command(const mta::config::settings& s, const mta::config::channel& c,
@@ -37,33 +69,18 @@ mta::result<command> channel_command(const mta::config::settings& s, const mta::
   if (c.program.empty()) {
     return mta::error(mta::errc::not_configured, fmt::format("`program` of [channel {}]", c.name));
   }
-  auto program = mta::config::find_program(c.program.front());
-  if (!program) return program.error();
+  auto made = site_command(s, c.program);
+  if (!made) return made;
+  if (auto added = add_channel(*made, s, c); !added) return added.error();
+  made->environment.push_back(fmt::format("JOBCTL_JOB={}", job));
+  return made;
+}
 
-  command made;
-  made.program = std::move(*program);
-  made.arguments.assign(c.program.begin() + 1, c.program.end());
-  made.directory = s.root;
-
-  const auto options = s.option_path(c);
-  if (!options.empty() && c.option_file.empty()) {
-    if (auto written = write_option_file(options, mta::config::option_file_text(c)); !written)
-      return written.error();
-  }
-
-  auto& environment = made.environment;
-  bool path = false;
-  for (char** each = environ; each && *each; ++each) {
-    if (!kept(*each)) continue;
-    path = path || std::string_view(*each).starts_with("PATH=");
-    environment.emplace_back(*each);
-  }
-  if (!path) environment.emplace_back("PATH=/usr/local/bin:/usr/bin:/bin");
-  environment.push_back("PMDF_CHANNEL=" + c.name);
-  if (!options.empty()) environment.push_back("PMDF_CHANNEL_OPTION=" + options);
-  environment.push_back("JOBCTL_ROOT=" + s.root);
-  if (!s.config_file.empty()) environment.push_back("JOBCTL_CONFIG=" + s.config_file);
-  environment.push_back(fmt::format("JOBCTL_JOB={}", job));
+mta::result<command> periodic_command(const mta::config::settings& s, const mta::config::periodic_job& job) {
+  auto made = site_command(s, job.command);
+  if (!made) return made;
+  if (const auto* c = s.find_channel(job.channel))
+    if (auto added = add_channel(*made, s, *c); !added) return added.error();
   return made;
 }
 

@@ -26,4 +26,8 @@ namespace jobctl {
 mta::result<command> channel_command(const mta::config::settings&, const mta::config::channel&,
                                      std::uint64_t job);
 
+/// The same for a periodic job, without JOBCTL_JOB; the variables of a channel only if it is one's slave
+/// command.
+mta::result<command> periodic_command(const mta::config::settings&, const mta::config::periodic_job&);
+
 }  // namespace jobctl

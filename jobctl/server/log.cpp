@@ -1,11 +1,14 @@
 #include "jobctl/server/log.hpp"
 
+#include "jobctl/server/journal.hpp"
+
+#include <cstdio>
 #include <fcntl.h>
 #include <memory>
 #include <mutex>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <syslog.h>
 #include <unistd.h>
 
 namespace jobctl {
@@ -45,11 +48,39 @@ class appending_sink final : public spdlog::sinks::base_sink<std::mutex> {
   int descriptor_ = -1;
 };
 
+// Standard error, or the journal with fields when it is that: never both.
+class stderr_sink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  stderr_sink() : to_journal_(standard_error_is_journal()) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    const std::string_view line(message.payload.data(), message.payload.size());
+    if (to_journal_ && journal_.send(priority_of(message.level), line)) return;
+    spdlog::memory_buf_t text;
+    formatter_->format(message, text);
+    std::fwrite(text.data(), 1, text.size(), stderr);
+  }
+  void flush_() override { std::fflush(stderr); }
+
+  static int priority_of(spdlog::level::level_enum level) {
+    switch (level) {
+      case spdlog::level::debug: return LOG_DEBUG;
+      case spdlog::level::warn: return LOG_WARNING;
+      case spdlog::level::err: return LOG_ERR;
+      default: return LOG_INFO;
+    }
+  }
+
+  const bool to_journal_;
+  journal journal_;
+};
+
 struct sinks {
   std::shared_ptr<appending_sink> file = std::make_shared<appending_sink>();
   spdlog::logger logger;
 
-  sinks() : logger("jobctl", {std::make_shared<spdlog::sinks::stderr_sink_mt>(), file}) {
+  sinks() : logger("jobctl", {std::make_shared<stderr_sink>(), file}) {
     logger.set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l: %v", spdlog::pattern_time_type::utc);
     logger.flush_on(spdlog::level::trace);
   }

@@ -1,5 +1,6 @@
-// The controller's own log: standard error and <root>/log/jobctl.log, one line an event, by spdlog. This
-// header keeps spdlog out of everybody else's compile time.
+// The controller's own log: standard error (or, when that is systemd's journal, the journal with fields) and
+// <root>/log/jobctl.log, one line an event, by spdlog. This header keeps spdlog out of everybody else's
+// compile time.
 //
 // Thread safety: write_log() from any thread; the others on one thread.
 #pragma once

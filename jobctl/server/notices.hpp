@@ -9,6 +9,7 @@
 #pragma once
 
 #include "config/settings.hpp"
+#include "enqueue/enqueuer.hpp"
 #include "jobctl/controller/controller.hpp"
 #include "jobctl/server/server.hpp"
 #include "jobctl/server/work_pool.hpp"
@@ -41,6 +42,10 @@ class notices {
   ~notices();
 
   void carry_out(const action::notice&);
+  /// For notifications and messages of the controller's own; it tells the controller of what it queues. Any
+  /// thread.
+  mta::result<std::shared_ptr<mta::enqueue::enqueuer>> enqueuer(
+      const std::shared_ptr<const mta::config::settings>&);
   /// Notifications that are begun from now on follow the new settings.
   void settings_changed();
 

@@ -171,6 +171,8 @@ void programs::on_hello(session& s, const wire::frame& f) {
     around_.controller.worker_connected(now, s.worker.worker, *channel, s.worker.job, m.max_threads,
                                         m.holding);
     if (s.survivor) around_.survivor_connected(s.worker.pid, *channel);
+    around_.happened(event_kind::connected, *channel,
+                     fmt::format("{}, connection {}", s.link->peer_name(), impl_->last_number));
     log(log_level::info, "channel {}: program connected ({}, session {}, up to {} threads{}{})", m.channel,
         s.link->peer_name(), impl_->last_number, m.max_threads,
         m.holding.empty() ? std::string() : fmt::format(", with {} messages in hand", m.holding.size()),
@@ -215,10 +217,11 @@ void programs::on_queued(session& s, const wire::frame& f) {
                          each.due,
                          {},
                          0,
+                         false,
                          each.host});
   }
-  around_.controller.messages_found(server::now(), *s.announced_no, m.file, m.capacity, m.complete,
-                                    converted);
+  around_.controller.messages_found(server::now(), *s.announced_no, m.file, m.capacity, m.complete, converted,
+                                    sighting::announced);
 }
 
 void programs::on_results(session& s, const wire::frame& f) {
@@ -305,6 +308,9 @@ void programs::end(session& s) {
     log(log_level::info, "channel {}: program disconnected ({}, session {})", s.channel_text,
         s.link->peer_name(), static_cast<std::uint64_t>(s.worker.worker));
     impl_->workers.erase(static_cast<std::uint64_t>(s.worker.worker));
+    around_.happened(
+        event_kind::disconnected, s.worker.channel,
+        fmt::format("{}, connection {}", s.link->peer_name(), static_cast<std::uint64_t>(s.worker.worker)));
     around_.controller.worker_gone(server::now(), s.worker.worker);
   }
   const auto link = s.link;  // until the caller is done with it

@@ -38,6 +38,8 @@ class programs final : connection_owner {
     std::function<void()> after_events;
     /// Told to stop, and still connected after the time that programs are given to finish.
     std::function<void(const worker_info&, bool survivor)> overdue;
+    /// For the event log.
+    std::function<void(event_kind, channel_no, std::string)> happened;
   };
 
   explicit programs(surroundings);

@@ -92,6 +92,7 @@ std::shared_ptr<file_reading> read_file(mta::queue::store& store, const std::str
     each.due = m.state.phase == phase::queued ? m.entry.not_before : m.state.next_attempt;
     each.not_before = m.entry.not_before;
     each.notices = m.state.notices;
+    each.hold_ends = m.state.hold_ends;
     each.host = m.entry.host;
     reading->messages.push_back(each);
   }
@@ -265,7 +266,8 @@ struct queue_watch::impl : std::enable_shared_from_this<queue_watch::impl> {
     around.progress.messages_found += r.messages.size();
     // Empty ones, too: the controller wants to know of a finished file.
     around.controller.messages_found(server::now(), file.channel, r.key, r.capacity, entry.complete,
-                                     r.messages);
+                                     r.messages,
+                                     around.progress.complete ? sighting::found : sighting::at_start);
     look_at_damage(file, r, entry);
   }
 

@@ -3,10 +3,13 @@
 #include "enqueue/aliases.hpp"
 #include "jobctl/launcher/channel_command.hpp"
 #include "jobctl/launcher/launcher.hpp"
+#include "jobctl/server/counters_file.hpp"
 #include "jobctl/server/limits.hpp"
 #include "jobctl/server/listener.hpp"
 #include "jobctl/server/log.hpp"
 #include "jobctl/server/notices.hpp"
+#include "jobctl/server/orders.hpp"
+#include "jobctl/server/periodic_runner.hpp"
 #include "jobctl/server/programs.hpp"
 #include "jobctl/server/queue_watch.hpp"
 #include "jobctl/server/site.hpp"
@@ -29,6 +32,7 @@
 #include <set>
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <unordered_map>
 
 namespace jobctl {
@@ -76,9 +80,11 @@ struct server::impl {
         store(mta::queue::real_file_io(), settings.queue_root()),
         clock_timer(io),
         stop_timer(io),
+        totals_timer(io),
         pool(options.pool_threads),
         processes(io, {settings.log_directory()},
                   [this](std::uint64_t job, pid_t pid, int status) { process_ended(job, pid, status); }),
+        periodic(io, [this] { after_events(); }),
         upkeep_(upkeep::surroundings{io, pool, store, mta::queue::real_file_io(), core, counters,
                                      [this] { return std::size_t{settings.queue.keep_spare_files}; },
                                      [this] { return settings.queue.reserve.bytes; },
@@ -96,6 +102,15 @@ struct server::impl {
               upkeep_.set_aside(c, id, mta::queue::reason::damaged_record, "its record was found damaged");
             },
             [this] { after_events(); }}),
+        orders_(orders::surroundings{io, pool, store, core, upkeep_,
+                                     [this, site = std::make_shared<const mta::config::settings>(settings)] {
+                                       return notices_.enqueuer(site);
+                                     },
+                                     [this](channel_no c, const message_id& id) {
+                                       upkeep_.set_aside(c, id, mta::queue::reason::damaged_record,
+                                                         "its record was found damaged");
+                                     },
+                                     [this] { after_events(); }}),
         watch(queue_watch::surroundings{
             io, pool, store, core, counters, progress, upkeep_.moves(), 2 * options.pool_threads,
             [this](channel_no c, const message_id& id) {
@@ -108,7 +123,8 @@ struct server::impl {
             [this](pid_t pid, channel_no c) { processes.adopt_output(pid, core.channel_name(c)); },
             [this](channel_no c, file_key k, bool look) { watch.named(c, k, look); },
             [this](channel_no c, file_key k) { upkeep_.changed(c, k); }, [this] { after_events(); },
-            [this](const worker_info& w, bool survivor) { overdue(w, survivor); }}),
+            [this](const worker_info& w, bool survivor) { overdue(w, survivor); },
+            [this](event_kind kind, channel_no c, std::string text) { happened(kind, c, std::move(text)); }}),
         door(io, [this](listener::socket s2, const mta::wire::peer& who) {
           clients.accepted(std::move(s2), who);
         }) {
@@ -119,6 +135,19 @@ struct server::impl {
 
   // --- events and actions
   // ----------------------------------------------------------------------------------------------
+
+  // For those who watch: what the controller has recorded until now goes before it.
+  void happened(event_kind kind, channel_no channel, std::string text) {
+    take_transitions();
+    events.append(now(), kind, channel, std::move(text));
+  }
+
+  void take_transitions() {
+    core.take_transitions(transitions);
+    if (transitions.empty()) return;
+    events.append(now(), transitions);
+    transitions.clear();
+  }
 
   // Carries out what the controller wants after one or several events, then sends what has come together for
   // each program in one go. What is done here makes events itself (a launch that fails, a connection that
@@ -137,6 +166,8 @@ struct server::impl {
       clients.flush();
     } while (more_events);
     in_events = false;
+    take_transitions();
+    keep_totals();
     arm_clock();
     if (stage_ == stage::stopping || stage_ == stage::hurried) finish_if_all_left();
   }
@@ -156,9 +187,50 @@ struct server::impl {
                    [&](const action::write_state& a) { upkeep_.carry_out(a); },
                    [&](const action::notice& a) { notices_.carry_out(a); },
                    [&](const action::set_aside& a) { upkeep_.carry_out(a); },
-                   [&](const action::report& a) { write_log(level_of(a.severity), a.text); },
+                   [&](const action::report& a) {
+                     write_log(level_of(a.severity), a.text);
+                     if (a.severity != action::severity::info)
+                       happened(event_kind::report, event_log::no_channel, a.text);
+                   },
                },
                any);
+  }
+
+  // In the turn in which they change: nothing that was told to anybody is forgotten with a kill -9.
+  void keep_totals() {
+    const std::size_t count = core.channel_count();
+    kept_totals.resize(count);
+    for (std::size_t c = 0; c < count; ++c) {
+      const channel_no number{static_cast<std::uint32_t>(c)};
+      const channel_totals& t = core.totals(number);
+      if (t == kept_totals[c]) continue;
+      kept_totals[c] = t;
+      totals_file.store(core.channel_name(number), t);
+      if (!std::exchange(totals_changed, true)) sync_totals_soon();
+    }
+  }
+
+  void sync_totals_soon() {
+    totals_timer.expires_after(counters_file::sync_interval);
+    totals_timer.async_wait([this](const boost::system::error_code& cancelled) {
+      if (cancelled) return;
+      totals_changed = false;
+      pool.submit([this] {
+        if (const auto done = totals_file.sync(); !done)
+          log(log_level::error, "counters: {}", done.error().message());
+      });
+    });
+  }
+
+  void open_totals() {
+    const auto opened = totals_file.open(settings.run_directory() + "/counters", now());
+    if (!opened)
+      log(log_level::error, "counters: {}; they begin at 0, and end with this controller",
+          opened.error().message());
+    else if (!opened->empty())
+      log(log_level::warning, "counters: {}", *opened);
+    for (const auto& [name, totals] : totals_file.load())
+      if (const auto channel = find_channel(name)) core.restore_totals(*channel, totals);
   }
 
   void arm_clock() {
@@ -180,6 +252,7 @@ struct server::impl {
   }
 
   void index_complete() {
+    core.index_is_complete();
     const auto took = progress.completed - progress.started;
     log(log_level::info, "the index is complete: {} messages in {} files, after {} ms", core.message_count(),
         progress.files, took.count());
@@ -215,6 +288,7 @@ struct server::impl {
       }
     }
     log(log_level::info, "channel {}: {} by an operator", name, stop ? "stopped" : "started");
+    happened(stop ? event_kind::channel_stopped : event_kind::channel_started, channel, "by an operator");
     core.stop_channel(now(), channel, stop);
     after_events();
   }
@@ -246,11 +320,13 @@ struct server::impl {
       const auto why = pid.error().message();
       ++counters.launch_failures;
       remember_end({a.job, a.channel, 0, at, at, false, "cannot be started: " + why});
+      happened(event_kind::launch_failed, a.channel, why);
       core.launch_failed(at, a.job, why);
       return;
     }
     ++counters.launches;
     log(log_level::info, "channel {}: program started (process {})", name, *pid);
+    happened(event_kind::launched, a.channel, fmt::format("process {}", *pid));
     job_info job;
     job.job = a.job;
     job.channel = a.channel;
@@ -269,6 +345,7 @@ struct server::impl {
     const auto words = describe_status(wait_status);
     if (!clean) ++counters.unclean_exits;
     log(log_level::info, "channel {}: program (process {}) {}", core.channel_name(job.channel), pid, words);
+    happened(event_kind::exited, job.channel, fmt::format("process {} {}", pid, words));
     remember_end({job.job, job.channel, pid, job.started, now(), clean, words});
     core.job_exited(now(), job.job, clean, words);
     after_events();
@@ -304,9 +381,11 @@ struct server::impl {
       stage_ = stage::stopping;
       log(log_level::info, "stopping: {}; programs get up to {} s to finish", why,
           settings.controller.stop_timeout.count());
+      happened(event_kind::stopping, event_log::no_channel, std::string(why));
       options.notify("STOPPING=1\nSTATUS=waiting for programs to finish");
       clients.refuse_all();
       core.shut_down(now());
+      periodic.stop(settings.controller.stop_timeout);
       std::set<job_no> connected;
       for (const auto& w : clients.workers()) connected.insert(w.job);
       for (const auto& [number, job] : jobs) {
@@ -321,8 +400,18 @@ struct server::impl {
     }
   }
 
+  void leave(std::string_view why) {
+    if (stage_ != stage::running) return;
+    log(log_level::info, "stopping: {}; {} connected programs are left to the next controller", why,
+        clients.worker_count());
+    periodic.leave();
+    options.notify("STOPPING=1\nSTATUS=leaving the programs to the next controller");
+    flush_and_end();
+  }
+
   void terminate(milliseconds patience) {
     for (const auto& [number, job] : jobs) processes.stop(number, patience);
+    periodic.stop(patience);
     for (const auto& w : clients.workers()) {
       if (w.job == job_no{} && w.pid > 1 && clients.survivor(w.worker)) ::kill(w.pid, SIGTERM);
     }
@@ -334,7 +423,7 @@ struct server::impl {
   }
 
   void finish_if_all_left() {
-    if (jobs.empty() && clients.worker_count() == 0) flush_and_end();
+    if (jobs.empty() && clients.worker_count() == 0 && !periodic.busy()) flush_and_end();
   }
 
   void flush_and_end() {
@@ -349,6 +438,7 @@ struct server::impl {
     stage_ = stage::stopped;
     stop_timer.cancel();
     clock_timer.cancel();
+    totals_timer.cancel();
     clients.close_all();
     door.close();
     log(log_level::info, "stopped");
@@ -369,6 +459,7 @@ struct server::impl {
   reload_report reload() {
     reload_report report;
     processes.reopen_logs();
+    periodic.reopen_logs();
     auto loaded = mta::config::find_site(options.explicit_config, options.explicit_root);
     if (!loaded) {
       const auto text = loaded.error().text();
@@ -396,8 +487,10 @@ struct server::impl {
     options.reopen_logs(settings);
     core.configure(now(), limits_of(settings, stopped_channels));
     notices_.settings_changed();
+    periodic.configure(settings);
     watch.set_interval(settings.queue.sync_interval);
     for (const auto& line : report.lines) log(log_level::info, "reload: {}", line);
+    happened(event_kind::reloaded, event_log::no_channel, fmt::format("{}", fmt::join(report.lines, "; ")));
     after_events();
     return report;
   }
@@ -430,10 +523,15 @@ struct server::impl {
   mta::queue::store store;
   scan_progress progress;
   server_counters counters;
+  event_log events;
+  counters_file totals_file;
+  std::vector<channel_totals> kept_totals;  // by channel_no: what is in the file
+  bool totals_changed = false;              // since it was written to the disk
+  std::vector<transition> transitions;      // reused from turn to turn
 
   stage stage_ = stage::running;
   bool in_events = false, more_events = false;
-  asio::steady_timer clock_timer, stop_timer;
+  asio::steady_timer clock_timer, stop_timer, totals_timer;
   std::chrono::steady_clock::time_point clock_at;
   bool clock_armed = false;
 
@@ -445,8 +543,10 @@ struct server::impl {
   site_lock lock;
   work_pool pool;
   launcher processes;
+  periodic_runner periodic;
   upkeep upkeep_;
   notices notices_;
+  orders orders_;
   queue_watch watch;
   programs clients;
   listener door;
@@ -471,14 +571,19 @@ mta::result<> server::open() {
   if (!stopped) return stopped.error();
   i.stopped_channels = std::move(*stopped);
   i.progress.started = now();
+  i.open_totals();
+  i.core.observe(true);
   i.core.configure(i.progress.started, limits_of(i.settings, i.stopped_channels));
+  i.happened(event_kind::started, event_log::no_channel, fmt::format("process {}", ::getpid()));
   if (auto listening = i.door.listen(i.settings.program_socket()); !listening) return listening.error();
   i.watch.start(i.settings.queue.sync_interval);
+  i.periodic.configure(i.settings);
   asio::post(i.io, [&i] { i.after_events(); });
   return {};
 }
 
 void server::stop(std::string_view why) { impl_->stop(why); }
+void server::leave(std::string_view why) { impl_->leave(why); }
 bool server::stopping() const { return impl_->stage_ != impl::stage::running; }
 reload_report server::reload() { return impl_->reload(); }
 
@@ -512,6 +617,8 @@ std::vector<worker_info> server::workers() const {
 
 scan_progress server::progress() const { return impl_->progress; }
 server_counters server::counters() const { return impl_->counters; }
+time_point server::counting_since() const { return impl_->totals_file.since(); }
+event_log& server::events() { return impl_->events; }
 
 std::string server::program_of(channel_no channel) const {
   const auto* configured = impl_->settings.find_channel(impl_->core.channel_name(channel));
@@ -541,6 +648,12 @@ void server::release(std::span<const message_id> ids) {
   impl_->core.release(now(), ids);
   impl_->after_events();
 }
+
+void server::order(message_order what, std::vector<message_id> ids, std::function<void(order_outcome)> done) {
+  impl_->orders_.carry_out(std::move(what), std::move(ids), std::move(done));
+}
+const std::vector<periodic_status>& server::periodic() const { return impl_->periodic.status(); }
+mta::result<> server::run_periodic(std::string_view name) { return impl_->periodic.run_now(name); }
 
 void server::sync() { impl_->watch.sync(); }
 

@@ -15,10 +15,15 @@
 #include "base/error.hpp"
 #include "config/settings.hpp"
 #include "jobctl/controller/controller.hpp"
+#include "jobctl/controller/periodic.hpp"
+#include "jobctl/server/event_log.hpp"
+#include "jobctl/server/order_note.hpp"
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -106,6 +111,28 @@ struct server_counters {
   std::uint64_t io_errors = 0;            ///< of scans and maintenance, each with a line in the log
 };
 
+/// An order on messages, and who gives it.
+struct message_order {
+  jobctl::verb verb{};
+  order_note note;
+  time_point until{};                  ///< hold: when it ends by itself; epoch: it does not
+  std::string to_channel;              ///< route; empty: it stays
+  std::optional<std::string> to_host;  ///< route; nothing: it stays
+  bool dry_run = false;                ///< only counted; nothing is changed
+};
+struct order_counts {
+  std::uint64_t changed = 0, unchanged = 0;
+  std::uint64_t in_hand = 0;  ///< hold: held when they come back; else left as they are
+  std::uint64_t failed = 0;   ///< left as they are, with a line in the log
+};
+struct order_outcome {
+  std::map<std::string, order_counts> channels;
+  std::uint64_t not_found = 0;
+  /// States that could not be written, each with a line in the log: it is done, and would be undone by a
+  /// restart.
+  std::uint64_t write_errors = 0;
+};
+
 struct reload_report {
   bool ok = false;
   std::vector<std::string> lines;  ///< every problem ("FILE:LINE: TEXT"), or what was changed
@@ -124,6 +151,10 @@ class server {
   /// Programs are told to finish and to leave; those that take longer than `stop_timeout` get SIGTERM, then
   /// SIGKILL. Ends with on_stopped. A second call shortens the waiting to a second or so.
   void stop(std::string_view why);
+  /// The same, but programs are told nothing: they go on with what they hold and connect to the next
+  /// controller (docs/protocol.md, "When the connection is lost"). For upgrades. While it is stopping
+  /// already: nothing.
+  void leave(std::string_view why);
   bool stopping() const;
   /// Reads the configuration again and applies it at once; with any error everything stays as it was. Reopens
   /// logs either way.
@@ -140,8 +171,14 @@ class server {
   /// The latest first, at most 100.
   std::vector<ended_job> ended_jobs() const;
   std::vector<worker_info> workers() const;
+  /// Periodic jobs, sorted by name.
+  const std::vector<periodic_status>& periodic() const;
   scan_progress progress() const;
   server_counters counters() const;
+  /// When counting of what controller::totals() says began.
+  time_point counting_since() const;
+  /// What happened lately. Changed by the server only.
+  event_log& events();
   /// The path of the program that serves a channel, with its arguments; empty: none is configured.
   std::string program_of(channel_no) const;
   /// The number of a channel that is configured or has a queue directory. False: neither.
@@ -155,6 +192,11 @@ class server {
   void stop_channel(channel_no, bool stopped);
   void hold(std::span<const message_id>);
   void release(std::span<const message_id>);
+  /// Any order, on any number of messages; `done` is called later, when everything is on the disk.
+  void order(message_order, std::vector<message_id>, std::function<void(order_outcome)> done);
+  /// Starts a periodic job now. Errors: errc::not_configured; errc::busy, it runs already; why it cannot be
+  /// started.
+  mta::result<> run_periodic(std::string_view name);
   /// Compares the queue directories with the index now instead of at the next interval.
   void sync();
 

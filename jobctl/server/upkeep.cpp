@@ -1,12 +1,14 @@
 #include "jobctl/server/upkeep.hpp"
 
 #include "jobctl/server/log.hpp"
+#include "jobctl/server/slot_lock.hpp"
 #include "queue/writer.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <list>
 #include <map>
@@ -76,44 +78,114 @@ bool no_longer_there(const mta::error& e) {
   return e.code == mta::errc::gone || e.code == std::errc::no_such_file_or_directory;
 }
 
-std::string json_history(std::string_view text) {
-  return fmt::format(R"({{"time":{},"text":"{}"}})", server::now().time_since_epoch().count(), text);
+// One state that an operator ordered, on its way to its file.
+struct state_order {
+  action::write_state what;
+  std::uint64_t number = 0;  // a later order for the same message has a higher one
+  int attempt = 1;
+  std::shared_ptr<const order_note> note;  // null: nobody said why
+  mta::result<> outcome{};
+};
+
+std::string history_of(const state_order& o) {
+  static const order_note nothing;
+  const order_note& note = o.note ? *o.note : nothing;
+  if (o.what.phase == phase::held)
+    return history_line(verb::hold, note.by.empty() ? "held by an operator" : "held", note,
+                        o.what.hold_ends ? o.what.due : time_point{});
+  if (o.what.by_itself) return history_line(verb::release, "released: its hold has ended", nothing);
+  return history_line(verb::release, note.by.empty() ? "released by an operator" : "released", note);
 }
 
-// Locks a slot for as long as it lives.
-class slot_lock {
+// Locks slots for as long as it lives: neighbours with one call, where nobody has any of them.
+class slot_locks {
  public:
-  slot_lock(message_file& f, std::uint32_t slot) : file_(f), slot_(slot), locked_(f.try_lock(slot)) {}
-  ~slot_lock() {
-    if (locked_ && *locked_) (void)file_.unlock(slot_);
+  explicit slot_locks(message_file& f) : file_(f) {}
+  ~slot_locks() {
+    for (const auto& [first, count] : taken_) (void)file_.unlock(first, count);
   }
-  slot_lock(const slot_lock&) = delete;
-  slot_lock& operator=(const slot_lock&) = delete;
-  const mta::result<bool>& taken() const { return locked_; }
+  slot_locks(const slot_locks&) = delete;
+  slot_locks& operator=(const slot_locks&) = delete;
+
+  // `run` is of neighbours.
+  void take(std::span<state_order> run) {
+    const std::uint32_t first = run.front().what.id.slot;
+    if (run.size() > 1) {
+      const auto all = file_.try_lock(first, static_cast<std::uint32_t>(run.size()));
+      if (all && *all) {
+        taken_.emplace_back(first, static_cast<std::uint32_t>(run.size()));
+        return;
+      }
+    }
+    for (state_order& o : run) {
+      const auto one = file_.try_lock(o.what.id.slot);
+      if (!one)
+        o.outcome = one.error();
+      else if (!*one)
+        o.outcome = mta::error(mta::errc::busy, "message " + to_string(o.what.id));
+      else
+        taken_.emplace_back(o.what.id.slot, 1);
+    }
+  }
 
  private:
   message_file& file_;
-  std::uint32_t slot_;
-  mta::result<bool> locked_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> taken_;
 };
 
-mta::result<> write_state(message_file& f, const message_id& id, phase wanted, time_point due) {
-  const slot_lock lock(f, id.slot);
-  if (!lock.taken()) return lock.taken().error();
-  if (!*lock.taken()) return mta::error(mta::errc::busy, "message " + to_string(id));
-  auto message = f.read_entry(id.slot);
-  if (!message) return message.error();
-  auto state = message->state;
-  if (!state.live()) return mta::error(mta::errc::gone, "message " + to_string(id));
-  state.phase = wanted;
-  state.why = wanted == phase::held ? mta::queue::reason::operator_request : mta::queue::reason::none;
-  state.next_attempt = due;
-  state.changed = server::now();
-  if (auto written = f.change_state(id.slot, state); !written) return written.error();
-  if (auto flushed = f.flush(); !flushed) return flushed.error();
-  f.note_history(id.slot,
-                 json_history(wanted == phase::held ? "held by an operator" : "released by an operator"));
-  return {};
+// Writes states of messages of one file, each message once, with one flush; what became of each is in its
+// outcome.
+void write_states(message_file& f, std::vector<state_order>& all) {
+  slot_locks locks(f);
+  std::vector<message_file::new_state> states;
+  std::vector<state_order*> writing;
+  for (std::size_t begin = 0, end = 0; begin < all.size(); begin = end) {
+    for (end = begin + 1; end < all.size() && all[end].what.id.slot == all[end - 1].what.id.slot + 1; ++end) {
+    }
+    const auto run = std::span(all).subspan(begin, end - begin);
+    locks.take(run);
+    const std::uint32_t first = run.front().what.id.slot;
+    const auto read =
+        f.read_entries(first, static_cast<std::uint32_t>(run.size()),
+                       [&](std::uint32_t slot, const mta::queue::slot_content& c) {
+                         state_order& o = run[slot - first];
+                         if (!o.outcome) return;
+                         if (c.what != mta::queue::slot_content::kind::message || !c.message.state.live()) {
+                           o.outcome = mta::error(mta::errc::gone, "message " + to_string(o.what.id));
+                           return;
+                         }
+                         auto state = c.message.state;
+                         state.phase = o.what.phase;
+                         state.why = o.what.phase == phase::held ? mta::queue::reason::operator_request
+                                                                 : mta::queue::reason::none;
+                         state.next_attempt = o.what.due;
+                         state.hold_ends = o.what.hold_ends;
+                         state.changed = server::now();
+                         states.push_back({slot, state});
+                         writing.push_back(&o);
+                       });
+    for (state_order& o : run)
+      if (!read && o.outcome) o.outcome = read.error();
+  }
+  if (states.empty()) return;
+  auto written = f.change_states(states);
+  if (written) written = f.flush();
+  std::vector<message_file::history_note> history;
+  for (state_order* o : writing) {
+    if (!o->outcome) continue;
+    o->outcome = written;
+    if (written) history.push_back({o->what.id.slot, history_of(*o)});
+  }
+  f.note_history(history);
+}
+
+// Of several orders for one message the last counts. In the order of the file.
+void keep_latest(std::vector<state_order>& all) {
+  std::ranges::sort(all, [](const state_order& a, const state_order& b) {
+    return std::pair(a.what.id.slot, b.number) < std::pair(b.what.id.slot, a.number);
+  });
+  const auto rest = std::ranges::unique(all, {}, [](const state_order& o) { return o.what.id.slot; });
+  all.erase(rest.begin(), rest.end());
 }
 
 mta::result<> set_message_aside(mta::queue::store& store, message_file& f, const std::string& channel,
@@ -152,38 +224,72 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
     log(log_level::error, "{}: {}", doing, e.message());
   }
 
-  void write(channel_no channel, const action::write_state& a, int attempt, std::uint64_t order) {
-    on_pool(a.id.key(), [self = shared_from_this(), channel, a, attempt, order, directory = name(channel)] {
-      auto f = self->cache.get(directory, a.id.key());
-      auto done = f ? write_state(**f, a.id, a.phase, a.due) : mta::result<>(f.error());
+  // Orders of one turn of the loop go to their files together.
+  void write(channel_no channel, state_order o) {
+    const file_key key = o.what.id.key();
+    auto& [of_channel, states] = unwritten[key];
+    of_channel = channel;
+    states.push_back(std::move(o));
+    if (std::exchange(write_posted, true)) return;
+    ++writing;
+    asio::post(around.io, [self = shared_from_this()] {
+      self->write_posted = false;
+      for (auto& [file, orders_of_file] : std::exchange(self->unwritten, {}))
+        self->write_file(orders_of_file.first, file, std::move(orders_of_file.second));
+      self->written();
+    });
+  }
+
+  void write_file(channel_no channel, const file_key& key, std::vector<state_order> states) {
+    ++writing;
+    keep_latest(states);
+    on_pool(key, [self = shared_from_this(), channel, key, directory = name(channel),
+                  all = std::make_shared<std::vector<state_order>>(std::move(states))] {
+      if (auto f = self->cache.get(directory, key))
+        write_states(**f, *all);
+      else
+        for (state_order& o : *all) o.outcome = f.error();
       self->report([=](impl& i) {
-        const auto latest = i.orders.find(a.id);
-        const bool counts = latest != i.orders.end() && latest->second == order;
-        if (counts && (done || done.error().code != mta::errc::busy || attempt >= lock_attempts))
-          i.orders.erase(latest);
-        if (done) {
-          ++i.around.counters.states_written;
-        } else if (!counts) {
-          // A later order has taken its place.
-        } else if (done.error().code == mta::errc::busy && attempt < lock_attempts) {
-          ++i.around.counters.states_delayed;
-          auto again = std::make_shared<asio::steady_timer>(i.around.io, std::chrono::seconds(1));
-          again->async_wait([self = i.shared_from_this(), again, channel, a, attempt,
-                             order](const boost::system::error_code& cancelled) {
-            if (cancelled) return;
-            const auto still = self->orders.find(a.id);
-            if (still != self->orders.end() && still->second == order)
-              self->write(channel, a, attempt + 1, order);
-          });
-        } else if (!no_longer_there(done.error())) {
-          i.failed(fmt::format(
-                       "channel {}: write the state of message {} as an operator ordered (it holds until the "
-                       "controller is restarted; order it again)",
-                       directory, to_string(a.id)),
-                   done.error());
-        }
+        for (state_order& o : *all) i.state_written(channel, directory, o);
+        i.written();
       });
     });
+  }
+
+  void state_written(channel_no channel, const std::string& directory, state_order& o) {
+    const auto latest = orders.find(o.what.id);
+    const bool counts = latest != orders.end() && latest->second == o.number;
+    const bool again = !o.outcome && o.outcome.error().code == mta::errc::busy && o.attempt < lock_attempts;
+    if (counts && !again) orders.erase(latest);
+    if (o.outcome) {
+      ++around.counters.states_written;
+    } else if (!counts) {
+      // A later order has taken its place.
+    } else if (again) {
+      ++around.counters.states_delayed;
+      auto wait = std::make_shared<asio::steady_timer>(around.io, std::chrono::seconds(1));
+      ++o.attempt;
+      o.outcome = {};
+      wait->async_wait(
+          [self = shared_from_this(), wait, channel, o](const boost::system::error_code& cancelled) {
+            if (cancelled) return;
+            const auto still = self->orders.find(o.what.id);
+            if (still != self->orders.end() && still->second == o.number) self->write(channel, o);
+          });
+    } else if (!no_longer_there(o.outcome.error())) {
+      ++failed_writes;
+      failed(
+          fmt::format("channel {}: write the state of message {} as an operator ordered (it holds until the "
+                      "controller is restarted; order it again)",
+                      directory, to_string(o.what.id)),
+          o.outcome.error());
+    }
+  }
+
+  // One of the things that `when_written` waits for is done.
+  void written() {
+    if (--writing != 0) return;
+    for (auto& done : std::exchange(when_all_written, {})) done();
   }
 
   void set_aside(channel_no channel, const message_id& id, mta::queue::reason reason, std::string why) {
@@ -237,7 +343,12 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
       else
         failed(fmt::format("channel {}: recycle a finished file", directory), done.error());
     }
-    if (gone) dirty.erase(a.file);  // else what programs changed is yet to be flushed
+    if (gone) {
+      dirty.erase(a.file);  // else what programs changed is yet to be flushed
+      // Of messages that were to be held when they came back, and were finished instead.
+      notes.erase(notes.lower_bound({a.file.file, a.file.generation, 0}),
+                  notes.lower_bound({a.file.file, a.file.generation + 1, 0}));
+    }
     around.controller.recycled(server::now(), a.file, gone);
   }
 
@@ -266,6 +377,7 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
     if (done) {
       ++around.counters.messages_moved;
       around.file_named(channel, done->id.key());
+      if (auto noted = notes.extract(from)) notes[done->id] = std::move(noted.mapped());
       around.controller.moved(server::now(), from, done->id);
       changed(channel, from.key());
       return;
@@ -331,6 +443,12 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
   std::unordered_map<file_key, channel_no> dirty;
   std::map<message_id, std::uint64_t> orders;  // of operators, not yet written: the number of the latest
   std::uint64_t last_order = 0;
+  std::unordered_map<file_key, std::pair<channel_no, std::vector<state_order>>> unwritten;
+  bool write_posted = false;
+  std::size_t writing = 0;  // tasks of the pool, and the turn of the loop that begins them
+  std::uint64_t failed_writes = 0;
+  std::vector<std::function<void()>> when_all_written;
+  std::map<message_id, std::shared_ptr<const order_note>> notes;
   asio::steady_timer timer;
   bool timer_armed = false;
   std::size_t flushing = 0;
@@ -348,9 +466,19 @@ upkeep::~upkeep() {
 void upkeep::carry_out(const action::recycle& a) { impl_->recycle(a); }
 void upkeep::carry_out(const action::compact& a) { impl_->compact(a); }
 void upkeep::carry_out(const action::write_state& a) {
-  const auto order = impl_->orders[a.id] = ++impl_->last_order;
-  impl_->write(a.channel, a, 1, order);
+  const auto number = impl_->orders[a.id] = ++impl_->last_order;
+  std::shared_ptr<const order_note> note;
+  if (auto noted = impl_->notes.extract(a.id); noted && !a.by_itself) note = std::move(noted.mapped());
+  impl_->write(a.channel, {a, number, 1, std::move(note), {}});
 }
+void upkeep::note(const message_id& id, std::shared_ptr<const order_note> n) {
+  impl_->notes[id] = std::move(n);
+}
+void upkeep::when_written(std::function<void()> done) {
+  if (impl_->writing == 0) return done();
+  impl_->when_all_written.push_back(std::move(done));
+}
+std::uint64_t upkeep::failed_writes() const { return impl_->failed_writes; }
 void upkeep::carry_out(const action::set_aside& a) {
   impl_->set_aside(a.channel, a.id, mta::queue::reason::damaged_record,
                    "a channel program found its record damaged");

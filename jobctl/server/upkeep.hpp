@@ -10,6 +10,7 @@
 #pragma once
 
 #include "jobctl/controller/controller.hpp"
+#include "jobctl/server/order_note.hpp"
 #include "jobctl/server/server.hpp"
 #include "jobctl/server/work_pool.hpp"
 #include "queue/store.hpp"
@@ -46,6 +47,13 @@ class upkeep {
   void carry_out(const action::compact&);
   void carry_out(const action::write_state&);
   void carry_out(const action::set_aside&);
+  /// What the history says when the next state is written that an operator ordered of this message.
+  void note(const message_id&, std::shared_ptr<const order_note>);
+  /// `done` is called on the loop's thread when every state that was to be written by now has been, or could
+  /// not be; those of messages that somebody has in hand wait longer.
+  void when_written(std::function<void()> done);
+  /// States that could not be written, since the start.
+  std::uint64_t failed_writes() const;
   void set_aside(channel_no, const message_id&, mta::queue::reason, std::string why);
 
   /// A program changed states in this file: it will be flushed within about a second.

@@ -27,6 +27,27 @@ bool has_8bit(std::string_view text) noexcept {
   return (seen & 0x80) != 0;
 }
 
+bool matches_wildcards(std::string_view text, std::string_view pattern) noexcept {
+  // Only the last star need be given more: what stood before it matches as early as it can.
+  std::size_t t = 0, p = 0, star = std::string_view::npos, after_star = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      after_star = t;
+    } else if (p < pattern.size() && (pattern[p] == '?' || to_lower(pattern[p]) == to_lower(text[t]))) {
+      ++t;
+      ++p;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++after_star;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
 std::string quoted_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {

@@ -24,6 +24,12 @@ bool equal_ignoring_case(std::string_view, std::string_view) noexcept;
 std::string_view trim(std::string_view) noexcept;
 /// A byte over 127 somewhere.
 bool has_8bit(std::string_view) noexcept;
+/// `*` in the pattern stands for any text, `?` for any one character; the case of A-Z does not matter.
+bool matches_wildcards(std::string_view text, std::string_view pattern) noexcept;
+/// Does the pattern have a `*` or `?`?
+constexpr bool has_wildcards(std::string_view pattern) noexcept {
+  return pattern.find_first_of("*?") != std::string_view::npos;
+}
 /// In double quotes, with backslashes before these and backslashes (RFC 5322 3.2.4).
 std::string quoted_string(std::string_view);
 /// Pieces between runs of blanks; none is empty.

@@ -39,9 +39,10 @@ struct line {
 };
 
 struct section {
-  int number = 0;    // line of its heading
-  std::string kind;  // "jobctl", "queue", "dequeue", "notify", "pool", "channel", "routes"
-  std::string name;  // of pool and channel; of routes: the source channel
+  int number = 0;  // line of its heading
+  std::string
+      kind;  // "jobctl", "queue", "dequeue", "notify", "pool", "channel", "host", "periodic", "routes"
+  std::string name;  // of pool, channel, host and periodic; of routes: the source channel
   std::vector<line> lines;
 
   std::string label() const {
@@ -79,8 +80,11 @@ class reader {
   void apply_queue(const section&);
   void apply_dequeue(const section&);
   void apply_notify(const section&);
+  void apply_http(const section&);
   void apply_pool(const section&);
   void apply_channel(const section&);
+  void apply_host(const section&);
+  void apply_periodic(const section&);
   void apply_routes(const section&);
   bool take_channel_option(const section&, const line&, channel&);
 
@@ -88,6 +92,7 @@ class reader {
   void finish_site(std::string_view root_override);
   void finish_pools();
   void finish_channels();
+  void finish_periodic();
   void finish_routes();
 
   load_error failure_;
@@ -106,8 +111,17 @@ class reader {
 // --- lines and sections
 // ------------------------------------------------------------------------------------------
 
-constexpr std::array<std::string_view, 8> known_sections{
-    "jobctl", "queue", "dequeue", "notify", "pool NAME", "channel NAME", "routes", "routes from CHANNEL"};
+constexpr std::array<std::string_view, 11> known_sections{"jobctl",
+                                                          "queue",
+                                                          "dequeue",
+                                                          "notify",
+                                                          "http",
+                                                          "pool NAME",
+                                                          "channel NAME",
+                                                          "host NAME",
+                                                          "periodic NAME",
+                                                          "routes",
+                                                          "routes from CHANNEL"};
 
 void reader::heading(int number, std::string_view inside) {
   skipping_ = true;
@@ -115,8 +129,9 @@ void reader::heading(int number, std::string_view inside) {
   section s;
   s.number = number;
   s.kind = words.empty() ? std::string{} : lower_case(words[0]);
-  const bool plain = s.kind == "jobctl" || s.kind == "queue" || s.kind == "dequeue" || s.kind == "notify";
-  if (s.kind == "pool" || s.kind == "channel") {
+  const bool plain = s.kind == "jobctl" || s.kind == "queue" || s.kind == "dequeue" || s.kind == "notify" ||
+                     s.kind == "http";
+  if (s.kind == "pool" || s.kind == "channel" || s.kind == "periodic") {
     const bool pool_section = s.kind == "pool";
     if (words.size() != 2 || !(pool_section ? valid_pool_name(words[1]) : valid_channel_name(words[1])))
       return problem(number, in_quotes('[' + std::string(inside) + ']') + ": expected [" + s.kind +
@@ -124,6 +139,12 @@ void reader::heading(int number, std::string_view inside) {
                                  (pool_section ? "letters" : "lower case letters") +
                                  ", digits, \"-\", \"_\" and \".\", beginning with a letter or digit");
     s.name = std::string(words[1]);
+  } else if (s.kind == "host") {
+    s.name = words.size() == 2 ? lower_case(words[1]) : "";
+    if (s.name.find('*') != s.name.npos || !valid_route_pattern(s.name))
+      return problem(number, in_quotes('[' + std::string(inside) + ']') +
+                                 ": expected [host NAME] with a domain (example.org), its subdomains "
+                                 "(.example.org) or an address literal ([192.0.2.1])");
   } else if (s.kind == "routes" && words.size() == 3 && equal_ignoring_case(words[1], "from") &&
              valid_channel_name(words[2])) {
     s.name = std::string(words[2]);
@@ -198,7 +219,9 @@ po::typed_value<T>* value_for(Take take) {
 template <class T, class Field>
 po::typed_value<T>* into(Field& field) {
   return value_for<T>([&field](const auto& v) {
-    if constexpr (std::is_arithmetic_v<Field>)
+    if constexpr (std::is_same_v<Field, std::optional<std::uint32_t>>)
+      field = static_cast<std::uint32_t>(v);
+    else if constexpr (std::is_arithmetic_v<Field>)
       field = static_cast<Field>(v);
     else if constexpr (requires { std::chrono::duration_cast<Field>(v); })
       field = std::chrono::duration_cast<Field>(v);
@@ -250,7 +273,8 @@ void reader::apply_site(const section& s) {
       "lease_batch", into<number<1, 4096>>(r.controller.lease_batch))(
       "relaunch_first", into<duration<1, 3600 * 1000, 1>>(r.controller.relaunch_first))(
       "relaunch_last", into<duration<1, 24 * 3600 * 1000, 1>>(r.controller.relaunch_last))(
-      "log_level", into<log_level_value>(r.controller.log_level));
+      "log_level", into<log_level_value>(r.controller.log_level))("loop_limit",
+                                                                  into<number<0, 100>>(r.loop_limit));
   apply(s, known);
   if (r.controller.relaunch_last < r.controller.relaunch_first)
     problem(s.number, s.label() + " relaunch_last: expected no less than relaunch_first");
@@ -285,6 +309,16 @@ void reader::apply_notify(const section& s) {
   apply(s, known);
 }
 
+void reader::apply_http(const section& s) {
+  http_settings& h = result_.http;
+  po::options_description known;
+  known.add_options()("listen", into<listen_address>(h.listen))("token_file",
+                                                                into<absolute_path>(h.token_file));
+  apply(s, known);
+  if (!h.listen.empty() && h.token_file.empty())
+    problem(s.number, s.label() + " token_file: expected with listen: nobody is let in without a token");
+}
+
 void reader::apply_pool(const section& s) {
   pool p;
   p.name = s.name;
@@ -292,6 +326,28 @@ void reader::apply_pool(const section& s) {
   known.add_options()("job_limit", into<number<1, 100'000>>(p.job_limit));
   apply(s, known);
   result_.pools.push_back(std::move(p));
+}
+
+void add_host_options(po::options_description& known, const std::string& prefix, host_settings& h) {
+  const auto add = [&](const char* name, const po::value_semantic* value) {
+    known.add_options()((prefix + name).c_str(), value);
+  };
+  add("concurrency", into<number<0, 1'000'000>>(h.concurrency));
+  add("adaptive", into<yes_or_no>(h.adaptive));
+  add("rate", into<rate_value>(h.rate));
+  add("run", into<number<1, 1'000'000>>(h.run));
+  add("weight", into<number<1, 1000>>(h.weight));
+  add("failures", into<number<0, 1'000'000>>(h.failures));
+  add("probe", into<duration<1000, 24 * 3600 * 1000>>(h.probe));
+}
+
+void reader::apply_host(const section& s) {
+  host h;
+  h.pattern = s.name;
+  po::options_description known;
+  add_host_options(known, "", h.settings);
+  apply(s, known);
+  result_.hosts.push_back(std::move(h));
 }
 
 /// `option.NAME = value`. true: the line was one, right or wrong.
@@ -324,6 +380,8 @@ void reader::apply_channel(const section& s) {
   std::array<std::optional<backoff_schedule>, 3> by_priority;
   std::optional<notice_schedule> all_notices;
   std::array<std::optional<notice_schedule>, 3> notices;
+  std::optional<delivery_window> all_windows;
+  std::array<std::optional<delivery_window>, 3> windows;
   po::options_description known;
   known.add_options()("program", into<command_line>(c.program))(
       "option_file", into<absolute_path>(c.option_file))("pool", into<pool_name>(c.pool))(
@@ -337,7 +395,17 @@ void reader::apply_channel(const section& s) {
       "warnpost", into<post_copy_value>(c.warn_post))("group", into<group_value>(c.group))(
       "deliveryflags", into<number<0, 0xFFFFFFFF>>(c.delivery_flags))("logging", into<yes_or_no>(c.logging))(
       "stop", into<yes_or_no>(c.stopped))("maxblocks", into<number<0, 0xFFFFFFFF>>(c.max_blocks))(
-      "maxlines", into<number<0, 0xFFFFFFFF>>(c.max_lines))("defragment", into<yes_or_no>(c.defragment));
+      "maxlines", into<number<0, 0xFFFFFFFF>>(c.max_lines))("defragment", into<yes_or_no>(c.defragment))(
+      "weight", into<number<1, 1000>>(c.weight))("backoff_jitter", into<percentage>(c.backoff_jitter))(
+      "window", into<window_value>(all_windows))("urgentwindow", into<window_value>(windows[0]))(
+      "normalwindow", into<window_value>(windows[1]))("nonurgentwindow", into<window_value>(windows[2]))(
+      "urgentblocklimit", into<number<0, 0xFFFFFFFF>>(c.block_limits[0]))(
+      "normalblocklimit", into<number<0, 0xFFFFFFFF>>(c.block_limits[1]))(
+      "max_life_time", into<duration<0, 366ll * 24 * 3600 * 1000>>(c.max_life_time))(
+      "max_life_askwork", into<number<0, 0xFFFFFFFF>>(c.max_life_askwork))(
+      "filesperjob", into<number<0, 1'000'000>>(c.files_per_job))("slave", into<command_line>(c.slave))(
+      "poll", into<duration<0, 366ll * 24 * 3600 * 1000>>(c.poll));
+  add_host_options(known, "host_", c.hosts);
 
   section typed = s;
   std::map<std::string, int> options_seen;
@@ -357,6 +425,8 @@ void reader::apply_channel(const section& s) {
     if (by_priority[i]) c.backoff[i] = *by_priority[i];
     if (all_notices) c.notices[i] = *all_notices;
     if (notices[i]) c.notices[i] = *notices[i];
+    if (all_windows) c.windows[i] = *all_windows;
+    if (windows[i]) c.windows[i] = *windows[i];
   }
   for (const line& l : s.lines) {
     if (l.key == "pool") pool_key_lines_[s.name] = l.number;
@@ -366,6 +436,25 @@ void reader::apply_channel(const section& s) {
   }
   channel_lines_[s.name] = s.number;
   result_.channels.push_back(std::move(c));
+}
+
+void reader::apply_periodic(const section& s) {
+  periodic_job j;
+  j.name = s.name;
+  po::options_description known;
+  known.add_options()("command", into<command_line>(j.command))("at", into<times_value>(j.schedule.at))(
+      "every", into<wait>(j.schedule.every))("missed", into<missed_value>(j.run_missed))(
+      "timeout", into<wait>(j.timeout));
+  const std::size_t wrong = failure_.problems.size();
+  apply(s, known);
+  if (failure_.problems.size() == wrong) {
+    if (j.command.empty()) problem(s.number, s.label() + " command: expected the command to run, found none");
+    if (j.schedule.at.empty() == (j.schedule.every.count() == 0))
+      problem(s.number, s.label() + ": expected either \"at = 02:00, 14:00\" or \"every = 15m\"");
+    if (s.name.ends_with(".slave"))
+      problem(s.number, s.label() + ": names that end in .slave are those of channels' slave commands");
+  }
+  result_.periodic.push_back(std::move(j));
 }
 
 void reader::apply_routes(const section& s) {
@@ -450,6 +539,22 @@ void reader::finish_channels() {
                                           "(program = defragment), found none");
 }
 
+void reader::finish_periodic() {
+  for (const channel& c : result_.channels) {
+    if (c.slave.empty() != (c.poll.count() == 0))
+      problem(channel_lines_[c.name],
+              "[channel " + c.name + "] slave, poll: expected both (what to run, and how often) or neither");
+    if (c.slave.empty() || c.poll.count() == 0) continue;
+    periodic_job j;
+    j.name = c.name + ".slave";
+    j.command = c.slave;
+    j.schedule.every = c.poll;
+    j.channel = c.name;
+    result_.periodic.push_back(std::move(j));
+  }
+  std::ranges::sort(result_.periodic, {}, &periodic_job::name);
+}
+
 void reader::finish_routes() {
   settings& r = result_;
   std::vector<std::string> names;
@@ -480,13 +585,16 @@ load_result<settings> reader::read(std::string_view text, std::string_view root_
   read_values();
 
   // [jobctl] first, wherever it stands: `builtin` decides what a channel section starts from.
-  const std::array<std::pair<std::string_view, void (reader::*)(const section&)>, 7> kinds{
+  const std::array<std::pair<std::string_view, void (reader::*)(const section&)>, 10> kinds{
       {{"jobctl", &reader::apply_site},
        {"queue", &reader::apply_queue},
        {"dequeue", &reader::apply_dequeue},
        {"notify", &reader::apply_notify},
+       {"http", &reader::apply_http},
        {"pool", &reader::apply_pool},
        {"channel", &reader::apply_channel},
+       {"host", &reader::apply_host},
+       {"periodic", &reader::apply_periodic},
        {"routes", &reader::apply_routes}}};
   for (const auto& [kind, apply_kind] : kinds)
     for (const section& s : sections_)
@@ -494,6 +602,7 @@ load_result<settings> reader::read(std::string_view text, std::string_view root_
   finish_site(root_override);
   finish_pools();
   finish_channels();
+  finish_periodic();
   finish_routes();
 
   if (failure_.problems.empty()) return std::move(result_);

@@ -54,6 +54,20 @@ std::string text_of(const free_reserve& reserve) {
   return out;
 }
 
+std::string text_of(const rate& r) {
+  return r.messages == 0 ? "0" : std::to_string(r.messages) + '/' + format_duration(r.period);
+}
+
+void write_host_settings(writer& w, const std::string& prefix, const host_settings& h) {
+  if (h.concurrency) w.key(prefix + "concurrency", *h.concurrency);
+  if (h.adaptive) w.yes_no(prefix + "adaptive", *h.adaptive);
+  if (h.rate) w.key(prefix + "rate", text_of(*h.rate));
+  if (h.run) w.key(prefix + "run", *h.run);
+  if (h.weight) w.key(prefix + "weight", *h.weight);
+  if (h.failures) w.key(prefix + "failures", *h.failures);
+  if (h.probe) w.key(prefix + "probe", *h.probe);
+}
+
 void write_channel(writer& w, const channel& c) {
   w.section("channel " + c.name);
   w.key("program", quote_command(c.program));
@@ -64,12 +78,27 @@ void write_channel(writer& w, const channel& c) {
   w.key("maxjobs", c.max_jobs);
   w.key("threaddepth", c.thread_depth);
   w.key("threads", c.threads_per_job);
+  w.key("weight", c.weight);
+  write_host_settings(w, "host_", c.hosts);
   w.key("urgentbackoff", text_of(c.backoff[0]));
   w.key("normalbackoff", text_of(c.backoff[1]));
   w.key("nonurgentbackoff", text_of(c.backoff[2]));
   w.key("urgentnotices", text_of_notices(c.notices[0]));
   w.key("normalnotices", text_of_notices(c.notices[1]));
   w.key("nonurgentnotices", text_of_notices(c.notices[2]));
+  w.key("backoff_jitter", std::to_string(c.backoff_jitter) + '%');
+  w.key("urgentwindow", to_text(c.windows[0]));
+  w.key("normalwindow", to_text(c.windows[1]));
+  w.key("nonurgentwindow", to_text(c.windows[2]));
+  w.key("urgentblocklimit", c.block_limits[0]);
+  w.key("normalblocklimit", c.block_limits[1]);
+  w.key("max_life_time", c.max_life_time);
+  w.key("max_life_askwork", c.max_life_askwork);
+  w.key("filesperjob", c.files_per_job);
+  if (!c.slave.empty()) {
+    w.key("slave", quote_command(c.slave));
+    w.key("poll", c.poll);
+  }
   w.key("sendpost", text_of(c.send_post));
   w.key("warnpost", text_of(c.warn_post));
   w.key("group", std::string(c.group == grouping::host ? "host" : "channel"));
@@ -79,6 +108,17 @@ void write_channel(writer& w, const channel& c) {
   w.yes_no("defragment", c.defragment);
   w.yes_no("logging", c.logging);
   w.yes_no("stop", c.stopped);
+}
+
+void write_periodic(writer& w, const periodic_job& j) {
+  w.section("periodic " + j.name);
+  w.key("command", quote_command(j.command));
+  if (j.schedule.at.empty())
+    w.key("every", j.schedule.every);
+  else
+    w.key("at", times_text(j.schedule.at));
+  w.key("missed", std::string(j.run_missed ? "run" : "skip"));
+  w.key("timeout", j.timeout);
 }
 
 void write_routes(writer& w, const settings& s) {
@@ -111,6 +151,7 @@ std::string to_text(const settings& s) {
   w.key("relaunch_first", s.controller.relaunch_first);
   w.key("relaunch_last", s.controller.relaunch_last);
   w.key("log_level", s.controller.log_level);
+  w.key("loop_limit", s.loop_limit);
 
   w.section("queue");
   w.key("reserve", text_of(s.queue.reserve));
@@ -131,11 +172,21 @@ std::string to_text(const settings& s) {
   w.key("content_limit", s.notify.content_limit);
   w.key("name", s.notify.name);
 
+  if (!s.http.listen.empty() || !s.http.token_file.empty()) w.section("http");
+  if (!s.http.listen.empty()) w.key("listen", s.http.listen);
+  if (!s.http.token_file.empty()) w.key("token_file", s.http.token_file);
+
   for (const pool& p : s.pools) {
     w.section("pool " + p.name);
     w.key("job_limit", p.job_limit);
   }
   for (const channel& c : s.channels) write_channel(w, c);
+  for (const host& h : s.hosts) {
+    w.section("host " + h.pattern);
+    write_host_settings(w, "", h.settings);
+  }
+  for (const periodic_job& j : s.periodic)
+    if (j.channel.empty()) write_periodic(w, j);
   write_routes(w, s);
   return w.take();
 }

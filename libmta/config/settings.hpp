@@ -7,11 +7,13 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "config/schedule.hpp"
 
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -54,6 +56,30 @@ enum class grouping : std::uint8_t {
   host,     ///< going to the same channel and destination host (`single_sys`)
 };
 
+/// So many messages in a time; 0: no limit.
+struct rate {
+  std::uint32_t messages = 0;
+  std::chrono::milliseconds period{1000};
+};
+
+/// How fast messages go to one destination host: `host_…` of a channel, for all of its destinations, and
+/// [host NAME], for that host in all channels. What is not given comes from the former, then from the
+/// defaults.
+struct host_settings {
+  std::optional<std::uint32_t> concurrency;        ///< most messages in hand at a time; 0: no limit
+  std::optional<bool> adaptive;                    ///< less as long as attempts fail
+  std::optional<config::rate> rate;                ///< most messages in a time
+  std::optional<std::uint32_t> run;                ///< to one program in a row, while other hosts wait
+  std::optional<std::uint32_t> weight;             ///< multiplies `run`
+  std::optional<std::uint32_t> failures;           ///< attempts in a row that failed: it is dead; 0: never
+  std::optional<std::chrono::milliseconds> probe;  ///< then one message is tried so often
+};
+
+struct host {
+  std::string pattern;  ///< "example.org", ".example.org" (those below it), "[192.0.2.1]"
+  host_settings settings;
+};
+
 struct channel {
   std::string name;  ///< lower case, at most max_channel_name bytes
   std::vector<std::string>
@@ -66,10 +92,23 @@ struct channel {
   std::uint32_t max_jobs = 100;             ///< `maxjobs`
   std::uint32_t thread_depth = 10;          ///< `threaddepth`: waiting messages that deserve one more thread
   std::uint32_t threads_per_job = 20;       ///< `threads`: assumed for a program that is not yet connected
+  std::uint32_t weight = 1;                 ///< its share of its pool's places, when they are scarce
+  host_settings hosts;                      ///< of its destinations
   std::array<backoff_schedule, 3> backoff;  ///< by priority: urgent, normal, nonurgent
   std::array<notice_schedule, 3> notices;   ///< by priority
-  post_copy send_post = post_copy::never;   ///< `sendpost`: of failures
-  post_copy warn_post = post_copy::never;   ///< `warnpost`: of delays
+  std::uint32_t backoff_jitter = 0;         ///< percent by which a wait is longer or shorter, up to
+  std::array<delivery_window, 3> windows;   ///< `window`: when messages are handed out, by priority
+  /// `urgentblocklimit`, `normalblocklimit`: larger messages get the next lower priority. Blocks; 0: no
+  /// limit.
+  std::array<std::uint32_t, 2> block_limits{};
+  std::chrono::seconds max_life_time{
+      0};  ///< a program that is connected for so long is told to finish; 0: never
+  std::uint32_t max_life_askwork = 0;  ///< likewise after so many messages
+  std::uint32_t files_per_job = 0;  ///< `filesperjob`: messages that deserve a process of their own; 0: none
+  std::vector<std::string> slave;   ///< command that fetches mail, run every `poll`; empty: none
+  std::chrono::seconds poll{0};
+  post_copy send_post = post_copy::never;  ///< `sendpost`: of failures
+  post_copy warn_post = post_copy::never;  ///< `warnpost`: of delays
   grouping group = grouping::channel;
   std::uint32_t delivery_flags =
       0;                 ///< `deliveryflags`: ORed into the flags of what is enqueued to this channel
@@ -123,6 +162,12 @@ struct notify_settings {
   std::string name = "Mail Delivery System";  ///< display name of the postmaster who sends them
 };
 
+/// The API over TCP, beside the Unix socket.
+struct http_settings {
+  std::string listen;      ///< "127.0.0.1:9925", "[::1]:9925"; empty: not at all
+  std::string token_file;  ///< absolute path of the file with the token that clients have to send
+};
+
 /// Defaults of mtaDequeueStart() and its C++ form; items given in code win.
 struct dequeue_settings {
   std::chrono::seconds retry_interval{10};  ///< MTA_JBC_RETRY_INTERVAL
@@ -132,6 +177,16 @@ struct dequeue_settings {
   std::uint32_t max_messages = 20;          ///< MTA_THREAD_MAX_MESSAGES
   std::uint64_t stack_size = 1ull << 20;    ///< MTA_THREAD_STACK_SIZE, bytes
   std::chrono::seconds wait_timeout{1800};  ///< MTA_THREAD_WAIT_TIMEOUT
+};
+
+/// A command that is run at certain times.
+struct periodic_job {
+  std::string name;                  ///< as a channel's; of a channel's slave command: CHANNEL.slave
+  std::vector<std::string> command;  ///< argv, never empty
+  run_schedule schedule;
+  bool run_missed = false;  ///< when it was not run because no controller was there: run it once afterwards
+  std::chrono::seconds timeout{3600};
+  std::string channel;  ///< of a slave command: its channel; else empty
 };
 
 /// In which forms accounting records are written (docs/accounting.md).
@@ -153,9 +208,15 @@ struct settings {
   controller_settings controller;
   dequeue_settings dequeue;
   notify_settings notify;
-  std::vector<pool> pools;        ///< never empty
-  std::vector<channel> channels;  ///< sorted by name
-  std::vector<route> routes;      ///< in file order, built-in ones last
+  http_settings http;
+  /// Messages with more Received: lines are put on hold when they are enqueued; 0: never.
+  std::uint32_t loop_limit = 50;
+  std::vector<pool> pools;          ///< never empty
+  std::vector<channel> channels;    ///< sorted by name
+  std::vector<config::host> hosts;  ///< in file order
+  std::vector<route> routes;        ///< in file order, built-in ones last
+  std::vector<periodic_job>
+      periodic;  ///< of [periodic NAME], and of channels' slave commands; sorted by name
 
   std::string queue_root() const { return root + "/queue"; }
   std::string run_directory() const { return root + "/run"; }

@@ -5,6 +5,7 @@
 #include "config/names.hpp"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <charconv>
 
@@ -123,6 +124,35 @@ void read(std::string_view text, notice_list& into) {
   }
 }
 
+void read(std::string_view text, window_value& into) {
+  auto window = parse_window(text);
+  if (!window)
+    throw bad_value{
+        "up to 20 ranges of local time, such as \"Mon-Fri 08:00-18:00, Sat 09:00-12:00\" or \"22:00-06:00\", "
+        "or \"always\""};
+  into.value = std::move(*window);
+}
+
+void read(std::string_view text, times_value& into) {
+  auto times = parse_times(text);
+  if (!times) throw bad_value{"increasing times of the day, such as \"02:00, 14:00\""};
+  into.value = std::move(*times);
+}
+
+void read(std::string_view text, missed_value& into) {
+  if (!equal_ignoring_case(text, "run") && !equal_ignoring_case(text, "skip"))
+    throw bad_value{"run (once, when the controller is there again) or skip"};
+  into.value = equal_ignoring_case(text, "run");
+}
+
+void read(std::string_view text, percentage& into) {
+  std::uint64_t value = 0;
+  if (!parse_whole(trim(text.substr(0, text.find('%'))), value) || value > 50 ||
+      (text.find('%') != text.npos && !text.ends_with('%')))
+    throw bad_value{"a percentage from 0% to 50%"};
+  into.value = static_cast<std::uint32_t>(value);
+}
+
 void read(std::string_view text, post_copy_value& into) {
   constexpr std::pair<std::string_view, post_copy> words[] = {{"never", post_copy::never},
                                                               {"errors", post_copy::errors},
@@ -141,6 +171,26 @@ void read(std::string_view text, display_name& into) {
   if (text.empty() || text.size() > max_address || std::any_of(text.begin(), text.end(), is_8bit))
     throw bad_value{"a name of 1 to 256 ASCII characters"};
   into.value = std::string(text);
+}
+
+void read(std::string_view text, rate_value& into) {
+  const bad_value expected{
+      "messages in a time, such as \"10/s\", \"100/1m\" or \"500/PT1H\" (times from 1ms to 1d), or 0: no "
+      "limit"};
+  into.value = {};
+  if (text == "0") return;
+  const auto slash = text.find('/');
+  if (slash == text.npos) throw expected;
+  const std::string_view count = trim(text.substr(0, slash)), period = trim(text.substr(slash + 1));
+  if (count.empty() || count.size() > 7 || !std::all_of(count.begin(), count.end(), is_digit)) throw expected;
+  into.value.messages = static_cast<std::uint32_t>(std::stoul(std::string(count)));
+  const auto time = parse_duration(!period.empty() && is_digit(period.front()) ? std::string(period)
+                                   : period.size() > 2                         ? std::string(period)
+                                                                               : "1" + std::string(period));
+  if (into.value.messages == 0 || into.value.messages > 1'000'000 || !time || time->count() < 1 ||
+      *time > std::chrono::hours(24))
+    throw expected;
+  into.value.period = *time;
 }
 
 void read(std::string_view text, reserve_value& into) {
@@ -208,6 +258,23 @@ void read(std::string_view text, group_value& into) {
     throw bad_value{
         "channel (one message for all recipients) or host (one message for each destination host)"};
   }
+}
+
+void read(std::string_view text, listen_address& into) {
+  const bad_value expected{"an IP address and a port, such as 127.0.0.1:9925 or [::1]:9925"};
+  const std::size_t colon = text.rfind(':');
+  if (colon == text.npos) throw expected;
+  try {
+    (void)read_number(text.substr(colon + 1), 1, 65535);
+  } catch (const bad_value&) {
+    throw expected;
+  }
+  std::string host(text.substr(0, colon));
+  const bool six = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (six) host = host.substr(1, host.size() - 2);
+  unsigned char address[16];
+  if (::inet_pton(six ? AF_INET6 : AF_INET, host.c_str(), address) != 1) throw expected;
+  into.value = text;
 }
 
 void read(std::string_view text, log_level_value& into) {

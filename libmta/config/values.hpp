@@ -45,11 +45,28 @@ struct backoff_list {
 struct notice_list {
   notice_schedule value;
 };
+struct window_value {
+  delivery_window value;
+};
+struct times_value {
+  std::vector<std::chrono::minutes> value;
+};
+/// What becomes of a run that was missed: true: made up for.
+struct missed_value {
+  bool value = false;
+};
+/// "10%" or "10", up to 50.
+struct percentage {
+  std::uint32_t value = 0;
+};
 struct post_copy_value {
   post_copy value{};
 };
 struct display_name {
   std::string value;
+};
+struct rate_value {
+  rate value;
 };
 struct reserve_value {
   free_reserve value;
@@ -78,6 +95,9 @@ struct log_level_value {
 struct accounting_value {
   accounting_form value{};
 };
+struct listen_address {
+  std::string value;
+};
 struct charset_value {
   std::string value;
 };
@@ -93,8 +113,13 @@ std::chrono::milliseconds read_duration(std::string_view text, std::int64_t leas
 void read(std::string_view text, yes_or_no&);
 void read(std::string_view text, backoff_list&);
 void read(std::string_view text, notice_list&);
+void read(std::string_view text, window_value&);
+void read(std::string_view text, times_value&);
+void read(std::string_view text, missed_value&);
+void read(std::string_view text, percentage&);
 void read(std::string_view text, post_copy_value&);
 void read(std::string_view text, display_name&);
+void read(std::string_view text, rate_value&);
 void read(std::string_view text, reserve_value&);
 void read(std::string_view text, command_line&);
 void read(std::string_view text, absolute_path&);
@@ -104,6 +129,7 @@ void read(std::string_view text, pool_name&);
 void read(std::string_view text, group_value&);
 void read(std::string_view text, log_level_value&);
 void read(std::string_view text, accounting_value&);
+void read(std::string_view text, listen_address&);
 void read(std::string_view text, charset_value&);
 void read(std::string_view text, target_value&);
 template <std::uint64_t Least, std::uint64_t Most>

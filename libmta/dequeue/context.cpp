@@ -2,6 +2,7 @@
 
 #include "base/json_text.hpp"
 #include "dequeue/log.hpp"
+#include "queue/spread.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -281,7 +282,8 @@ result<> context::write(queue::message_state state, wire::outcome what) {
   const auto now = now_ms();
   state.changed = now;
   const auto& schedule = channel_.backoff[static_cast<std::size_t>(entry().priority)];
-  const queue::time_point next = now + config::backoff_after(schedule, state.attempts);
+  const queue::time_point next = now + queue::spread(config::backoff_after(schedule, state.attempts),
+                                                     channel_.backoff_jitter, claimed_.id, state.attempts);
   state.next_attempt = what == wire::outcome::deferred ? next : queue::time_point{};
   const auto changed = claimed_.lock->file().change_state(claimed_.id.slot, state);
   // What cannot be written down is tried again: better twice than lost.

@@ -38,6 +38,7 @@ announce_function announce_to_controller(const config::settings& site) {
     wire::new_message m;
     m.slot = e.slot;
     m.priority = e.priority;
+    m.phase = done.phase;
     m.recipients = e.recipients;
     m.size = e.content_length;
     m.committed = e.committed;

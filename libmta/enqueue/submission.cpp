@@ -130,6 +130,20 @@ std::vector<submission::impl::record> submission::impl::make_records() {
   return records;
 }
 
+/// The priority of a message of `bytes` in the channel: large ones may go behind.
+queue::priority submission::impl::lowered(queue::priority p, std::string_view channel,
+                                          std::uint64_t bytes) const {
+  const config::channel* c = site->find_channel(channel);
+  if (c == nullptr) return p;
+  const std::uint64_t blocks = (bytes + site->block_size - 1) / site->block_size;
+  for (const auto step : {queue::priority::urgent, queue::priority::normal}) {
+    const std::uint32_t limit = c->block_limits[static_cast<std::size_t>(step)];
+    if (p == step && limit > 0 && blocks > limit)
+      p = static_cast<queue::priority>(static_cast<int>(step) + 1);
+  }
+  return p;
+}
+
 /// Marks a record finished that nobody was told about, unless somebody found it already. true: it will not be
 /// delivered.
 bool submission::impl::take_back(const record& r) {
@@ -141,7 +155,7 @@ bool submission::impl::take_back(const record& r) {
   if (!locked || !*locked) return false;
   const auto found = (*file)->read_entry(id.slot);
   bool done = false;
-  if (found && found->state.phase == queue::phase::queued && found->state.attempts == 0) {
+  if (found && found->state.phase == r.committed.phase && found->state.attempts == 0) {
     queue::message_state state = found->state;
     state.phase = queue::phase::finished;
     state.changed = now();
@@ -210,16 +224,24 @@ result<std::vector<accepted>> submission::commit(queue::priority priority, queue
       r.content = std::move(piece.content);
     }
   }
+  // One that has gone in circles waits for somebody who looks at it; his release counts for this hop.
+  queue::message_state on_hold;
+  on_hold.phase = queue::phase::held;
+  on_hold.why = queue::reason::mail_loop;
+  const bool loops = i.site->loop_limit > 0 && i.content.hops() > i.site->loop_limit;
   for (std::size_t n = 0; n < records.size(); ++n) {
     impl::record& r = records[n];
     queue::commit_request request;
     request.channel = r.channel;
     request.envelope = &r.envelope;
     request.host = r.host;
-    request.priority = priority;
     request.now = impl::now();
     request.not_before = not_before;
     request.content = r.content ? r.content->content() : i.content.content();
+    request.priority = i.lowered(priority, r.channel, request.content.length);
+    on_hold.changed = request.now;
+    on_hold.next_attempt = not_before;
+    if (loops) request.initial_state = &on_hold;
     if (r.non_ascii_address) request.content.facts |= queue::facts::non_ascii_header;
     auto done = i.owner.writer().commit(request);
     if (!done) return i.undo(records, n, done.error());

@@ -51,6 +51,7 @@ struct submission::impl {
   result<> begin_content();
   result<> keep_failure(result<>);
   std::vector<record> make_records();
+  queue::priority lowered(queue::priority, std::string_view channel, std::uint64_t bytes) const;
   bool take_back(const record&);
   error undo(std::vector<record>&, std::size_t committed, const error& why);
   // Fragments (fragments.cpp).

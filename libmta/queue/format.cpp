@@ -140,6 +140,7 @@ void encode(const message_state& s, std::uint32_t sequence, std::uint64_t with_s
   out[9] = static_cast<std::byte>(s.why);
   put(&out[10], s.attempts);
   out[12] = static_cast<std::byte>(s.notices);
+  out[13] = static_cast<std::byte>(s.phase == phase::held && s.hold_ends);
   put(&out[16], to_ms(s.next_attempt));
   put(&out[24], to_ms(s.changed));
   static_assert(sizeof s.finished == 32);
@@ -164,6 +165,7 @@ state_copies decode_states(std::span<const std::byte, 2 * state_size> in, std::u
   copies.state.why = static_cast<reason>(raw[9]);
   copies.state.attempts = get<std::uint16_t>(raw + 10);
   copies.state.notices = std::to_integer<std::uint8_t>(raw[12]);
+  copies.state.hold_ends = copies.state.phase == phase::held && (raw[13] & std::byte{1}) != std::byte{0};
   copies.state.next_attempt = from_ms(get<std::int64_t>(raw + 16));
   copies.state.changed = from_ms(get<std::int64_t>(raw + 24));
   std::memcpy(&copies.state.finished, raw + 32, sizeof copies.state.finished);

@@ -179,7 +179,7 @@ result<bool> message_file::nobody_holds_any() {
   return file_->is_unlocked(format::slot_locks, header_.capacity);
 }
 
-result<> message_file::change_state(std::uint32_t slot, const message_state& state) {
+result<message_file::change_plan> message_file::plan_change(std::uint32_t slot) {
   if (slot >= header_.capacity) return error(errc::gone, "message " + to_string(id(slot)));
   slot_copies c;
   bool known = false;
@@ -199,25 +199,30 @@ result<> message_file::change_state(std::uint32_t slot, const message_state& sta
 
   // The copy that counts now, and whether a crash would keep it.
   const unsigned newest = c.sequence[1] > c.sequence[0] ? 1 : 0;
-  const std::uint32_t sequence = c.sequence[newest] + 1;
-  unsigned target = c.sequence[newest] == 0 ? 0 : 1 - newest;
-  if (c.sequence[newest] != 0) {
-    bool durable = false, ours = false;
-    {
-      const std::scoped_lock guard(mutex_);
-      ours = c.own_epoch != 0 && c.own_copy == newest;
-      durable = ours && c.own_epoch <= durable_epoch_;
-    }
-    if (ours && !durable) {
-      target = newest;  // the other copy is what a crash would leave: keep it
-    } else if (!durable && c.sequence[target] != 0) {
-      if (const auto settled = settle(slot, newest); !settled) return settled.error();
-    }
+  change_plan plan{c.sequence[newest] + 1, newest, c.sequence[newest] == 0 ? 0 : 1 - newest, false};
+  if (c.sequence[newest] == 0) return plan;
+  bool durable = false, ours = false;
+  {
+    const std::scoped_lock guard(mutex_);
+    ours = c.own_epoch != 0 && c.own_copy == newest;
+    durable = ours && c.own_epoch <= durable_epoch_;
   }
+  if (ours && !durable)
+    plan.target = newest;  // the other copy is what a crash would leave: keep it
+  else
+    plan.must_settle = !durable && c.sequence[plan.target] != 0;
+  return plan;
+}
 
+result<> message_file::change_state(std::uint32_t slot, const message_state& state) {
+  const auto plan = plan_change(slot);
+  if (!plan) return plan.error();
+  if (plan->must_settle)
+    if (const auto settled = settle(slot, plan->newest); !settled) return settled.error();
   std::array<std::byte, format::state_size> raw;
-  format::encode(state, sequence, format::seed(id(slot)), raw);
-  const auto written = file_->write(format::state_offset(slot, target), std::span<const std::byte>(raw));
+  format::encode(state, plan->sequence, format::seed(id(slot)), raw);
+  const auto written =
+      file_->write(format::state_offset(slot, plan->target), std::span<const std::byte>(raw));
   const std::scoped_lock guard(mutex_);
   slot_copies& now = copies_[slot];
   if (!written) {
@@ -225,13 +230,38 @@ result<> message_file::change_state(std::uint32_t slot, const message_state& sta
     now.own_epoch = 0;
     return written.error();
   }
-  now.sequence[target] = sequence;
-  now.own_copy = static_cast<std::uint8_t>(target);
+  now.sequence[plan->target] = plan->sequence;
+  now.own_copy = static_cast<std::uint8_t>(plan->target);
   now.own_epoch = epoch_;
   return {};
 }
 
+result<> message_file::change_states(std::span<const new_state> all) {
+  // What others wrote is written again for each, and flushed for all of them; then it counts as ours.
+  bool settled = false;
+  for (const new_state& each : all) {
+    const auto plan = plan_change(each.slot);
+    if (!plan) return plan.error();
+    if (!plan->must_settle) continue;
+    if (const auto again = rewrite(each.slot, plan->newest); !again) return again.error();
+    settled = true;
+    const std::scoped_lock guard(mutex_);
+    copies_[each.slot].own_copy = static_cast<std::uint8_t>(plan->newest);
+    copies_[each.slot].own_epoch = epoch_;
+  }
+  if (settled)
+    if (const auto flushed = flush(); !flushed) return flushed.error();
+  for (const new_state& each : all)
+    if (const auto changed = change_state(each.slot, each.state); !changed) return changed.error();
+  return {};
+}
+
 result<> message_file::settle(std::uint32_t slot, unsigned copy) {
+  if (const auto again = rewrite(slot, copy); !again) return again.error();
+  return flush();
+}
+
+result<> message_file::rewrite(std::uint32_t slot, unsigned copy) {
   // Written again, not just flushed: after a flush that failed in another process, the system holds the copy
   // without ever writing it.
   std::array<std::byte, format::state_size> raw;
@@ -239,7 +269,7 @@ result<> message_file::settle(std::uint32_t slot, unsigned copy) {
   if (!read) return read.error();
   const auto written = file_->write(format::state_offset(slot, copy), std::span<const std::byte>(raw));
   if (!written) return written.error();
-  return flush();
+  return {};
 }
 
 result<> message_file::flush() {
@@ -300,24 +330,36 @@ std::string message_file::history_path() const { return path_.substr(0, path_.rf
 
 void message_file::note_history(std::uint32_t slot, std::string_view json_object) noexcept {
   try {
-    if (json_object.size() < 2 || json_object.front() != '{') return;
-    std::string line =
-        "{\"generation\":" + std::to_string(header_.generation) + ",\"slot\":" + std::to_string(slot);
-    if (json_object != "{}") line += ',';
-    line += json_object.substr(1);
-    line += '\n';
-    auto opened = io_.open(history_path(), open_mode::append_create);
-    if (opened) (void)(*opened)->append(std::as_bytes(std::span(line)));
+    const history_note note{slot, std::string(json_object)};
+    note_history(std::span(&note, 1));
   } catch (const std::bad_alloc&) {
     // A line less in the history.
   }
 }
 
-result<std::vector<std::string>> message_file::read_history(std::uint32_t slot, std::uint64_t most) {
-  std::vector<std::string> lines;
+void message_file::note_history(std::span<const history_note> notes) noexcept {
+  try {
+    std::string lines;
+    for (const history_note& n : notes) {
+      if (n.json_object.size() < 2 || n.json_object.front() != '{') continue;
+      lines +=
+          "{\"generation\":" + std::to_string(header_.generation) + ",\"slot\":" + std::to_string(n.slot);
+      if (n.json_object != "{}") lines += ',';
+      lines.append(n.json_object, 1);
+      lines += '\n';
+    }
+    if (lines.empty()) return;
+    auto opened = io_.open(history_path(), open_mode::append_create);
+    if (opened) (void)(*opened)->append(std::as_bytes(std::span(lines)));
+  } catch (const std::bad_alloc&) {
+    // Lines less in the history.
+  }
+}
+
+result<std::string> message_file::read_history_text(std::uint64_t most) {
   auto opened = io_.open(history_path(), open_mode::read_write);
   if (!opened) {
-    if (opened.error().code == std::errc::no_such_file_or_directory) return lines;
+    if (opened.error().code == std::errc::no_such_file_or_directory) return std::string();
     return opened.error();
   }
   const auto size = (*opened)->size();
@@ -327,17 +369,42 @@ result<std::vector<std::string>> message_file::read_history(std::uint32_t slot, 
   if (!read) return read.error();
   text.resize(*read);
   if (*size > most) text.erase(0, text.find('\n') == std::string::npos ? text.size() : text.find('\n') + 1);
+  return text;
+}
+
+result<std::vector<std::string>> message_file::read_history(std::uint32_t slot, std::uint64_t most) {
+  std::vector<std::string> lines;
+  const auto text = read_history_text(most);
+  if (!text) return text.error();
   const std::string prefix =
       "{\"generation\":" + std::to_string(header_.generation) + ",\"slot\":" + std::to_string(slot);
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = std::min(text.find('\n', at), text.size());
-    const std::string_view line = std::string_view(text).substr(at, end - at);
+  for (std::size_t at = 0; at < text->size();) {
+    const auto end = std::min(text->find('\n', at), text->size());
+    const std::string_view line = std::string_view(*text).substr(at, end - at);
     if (line.starts_with(prefix) && line.size() > prefix.size() &&
         (line[prefix.size()] == ',' || line[prefix.size()] == '}'))
       lines.emplace_back(line);
     at = end + 1;
   }
   return lines;
+}
+
+result<> message_file::read_history_of_all(
+    std::uint64_t most, const std::function<void(std::uint32_t slot, const std::string&)>& visit) {
+  const auto text = read_history_text(most);
+  if (!text) return text.error();
+  const std::string prefix = "{\"generation\":" + std::to_string(header_.generation) + ",\"slot\":";
+  std::string line;
+  for (std::size_t at = 0; at < text->size();) {
+    const auto end = std::min(text->find('\n', at), text->size());
+    line.assign(*text, at, end - at);
+    at = end + 1;
+    std::uint32_t slot = 0;
+    if (!line.starts_with(prefix)) continue;
+    const auto number = std::from_chars(line.data() + prefix.size(), line.data() + line.size(), slot);
+    if (number.ec == std::errc()) visit(slot, line);
+  }
+  return {};
 }
 
 }  // namespace mta::queue

@@ -68,6 +68,12 @@ class message_file {
   /// Writes a new state over the copy that is not the durable one, flushing first where the format demands
   /// it. The caller holds the slot's lock and has read the entry under it.
   result<> change_state(std::uint32_t slot, const message_state& state);
+  /// The same for several slots, with at most one flush for all of them together.
+  struct new_state {
+    std::uint32_t slot;
+    message_state state;
+  };
+  result<> change_states(std::span<const new_state>);
   /// Flushes all changes made so far, by anybody. After a failure the object refuses changes and flushes:
   /// open the file anew.
   result<> flush();
@@ -80,9 +86,19 @@ class message_file {
   /// Appends a JSON object (text without line ends, such as {"time":…,"text":…}) to the history of one slot.
   /// Not flushed, and a failure is ignored: the history explains, it decides nothing.
   void note_history(std::uint32_t slot, std::string_view json_object) noexcept;
+  /// The same for several slots, with one write.
+  struct history_note {
+    std::uint32_t slot;
+    std::string json_object;
+  };
+  void note_history(std::span<const history_note>) noexcept;
   /// The objects noted for one slot, oldest first, each with its "generation" and "slot". Reads the last
   /// `most` bytes of the file's history.
   result<std::vector<std::string>> read_history(std::uint32_t slot, std::uint64_t most = ~std::uint64_t{0});
+
+  /// The same for every slot of this generation, one after another, oldest first: one reading for all.
+  result<> read_history_of_all(std::uint64_t most,
+                               const std::function<void(std::uint32_t slot, const std::string&)>& visit);
 
   file& raw() noexcept { return *file_; }
 
@@ -98,10 +114,19 @@ class message_file {
     bool known = false;
   };
   void remember(std::uint32_t slot, std::uint32_t sequence_a, std::uint32_t sequence_b);
+  struct change_plan {
+    std::uint32_t sequence;  ///< of the new copy
+    unsigned newest;         ///< the copy that counts now
+    unsigned target;         ///< the copy to be written
+    bool must_settle;        ///< `newest` may not be on the disk, and `target` is what a crash would leave
+  };
+  result<change_plan> plan_change(std::uint32_t slot);
+  result<> rewrite(std::uint32_t slot, unsigned copy);
   /// Makes sure that a state copy that somebody else wrote is on the disk.
   result<> settle(std::uint32_t slot, unsigned copy);
   result<std::uint64_t> checked_content_length(const entry&);
   std::string history_path() const;
+  result<std::string> read_history_text(std::uint64_t most);
 
   file_io& io_;
   std::string path_;

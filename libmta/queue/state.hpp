@@ -24,7 +24,8 @@ enum class reason : std::uint8_t {
   operator_request = 1,
   damaged_entry = 2,
   damaged_record = 3,
-  undeliverable = 4
+  undeliverable = 4,
+  mail_loop = 5  ///< it was enqueued with too many Received: lines
 };
 
 /// Facts about the content, noted at commit so that a sender can stream it untouched.
@@ -38,6 +39,7 @@ struct message_state {
   queue::reason why = reason::none;
   std::uint16_t attempts = 0;
   std::uint8_t notices = 0;   ///< steps of its channel's `notices` that are done with
+  bool hold_ends = false;     ///< held: released by itself at `next_attempt`
   time_point next_attempt{};  ///< deferred: not before
   time_point changed{};
   std::bitset<max_recipients> finished;  ///< by place in the envelope

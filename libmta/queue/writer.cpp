@@ -296,6 +296,7 @@ result<committed> writer::commit(const commit_request& request) {
     }
     std::array<std::byte, format::entry_size> table_entry{};
     format::encode(e, done.id, std::span(table_entry).first<format::entry_constant_size>());
+    if (request.initial_state != nullptr) done.phase = request.initial_state->phase;
     if (request.initial_state != nullptr)
       format::encode(*request.initial_state, 1, format::seed(done.id),
                      std::span(table_entry).subspan<format::entry_constant_size, format::state_size>());

@@ -42,14 +42,15 @@ struct commit_request {
   time_point not_before{};
   content_source content;
   message_id moved_from{};                       ///< for survivors of a compaction
-  const message_state* initial_state = nullptr;  ///< likewise
+  const message_state* initial_state = nullptr;  ///< likewise; and for a message that begins on hold
 };
 
 struct committed {
   message_id id;
   queue::entry entry;
-  std::uint32_t capacity = 0;  ///< of the file, slots
-  bool last_slot = false;      ///< no writer will add more to this generation of the file
+  std::uint32_t capacity = 0;          ///< of the file, slots
+  bool last_slot = false;              ///< no writer will add more to this generation of the file
+  queue::phase phase = phase::queued;  ///< of its initial state
 };
 
 class writer {

@@ -209,6 +209,28 @@ struct world {
     return false;
   }
 
+  /// New states of several messages at a time, as an operator's order makes them.
+  template <class Change>
+  void change_all(queue::message_file& f, const std::vector<message_id>& ids,
+                  const std::vector<std::string>& contents, Change how) {
+    std::vector<queue::message_file::new_state> states;
+    std::vector<message_state> before;
+    for (const message_id& id : ids) {
+      const auto message = f.read_entry(id.slot);
+      if (!message) return;
+      before.push_back(message->state);
+      states.push_back({id.slot, message->state});
+      how(states.back().state);
+    }
+    {
+      const std::scoped_lock guard(mutex);
+      for (std::size_t i = 0; i < ids.size(); ++i) messages[contents[i]].possible.push_back(states[i].state);
+    }
+    if (f.change_states(states)) return;
+    const std::scoped_lock guard(mutex);
+    for (std::size_t i = 0; i < ids.size(); ++i) messages[contents[i]].possible.push_back(before[i]);
+  }
+
   /// After a flush only the newest state is left.
   bool flush(queue::message_file& f, const std::vector<std::string>& contents) {
     if (!f.flush()) return false;
@@ -294,6 +316,7 @@ void changing(world& w) {
     const auto i = w.random() % ids.size();
     w.change(**f, ids[i].slot, contents[i], [&](message_state& s) {
       s.phase = round % 4 == 3 ? phase::held : phase::deferred;
+      s.hold_ends = false;
       ++s.attempts;
       s.finished.set(w.random() % 5);
       s.next_attempt += std::chrono::hours(1);
@@ -304,11 +327,21 @@ void changing(world& w) {
         f = store.open("l", ids[0].file);
         if (!f) return;
         break;
+      case 2:
+        w.change_all(**f, ids, contents, [&](message_state& s) {
+          s.phase = phase::held;
+          s.hold_ends = round % 2 == 0;
+          ++s.attempts;
+        });
+        break;
       default: break;
     }
   }
   for (std::size_t i = 0; i < ids.size(); ++i)
-    w.change(**f, ids[i].slot, contents[i], [](message_state& s) { s.phase = phase::finished; });
+    w.change(**f, ids[i].slot, contents[i], [](message_state& s) {
+      s.phase = phase::finished;
+      s.hold_ends = false;
+    });
   w.flush(**f, contents);
 }
 

@@ -197,6 +197,7 @@ class MailLoops(Channels):
                                  ("strip_attachments", "option.bad_types = image/*")):
             with self.subTest(channel), \
                     site_of(channel, options, f"[routes from {channel}]\n* = maildir\n") as site:
+                site.configure(open(site.path("jobctl.conf")).read().replace("[jobctl]", "[jobctl]\nloop_limit = 0", 1))
                 site.start()
                 site.jobctl("submit", "--raw", "-i", "-f", "ann@x.example", f"bob@{channel}.example",
                             stdin=b"Received: by y.example\n" * 100 + HEADER + b"\nhello\n")
@@ -204,6 +205,16 @@ class MailLoops(Channels):
                 self.assertEqual([], site.mailbox(f"bob@{channel}.example"))
                 notice, = site.mailbox("ann@x.example")
                 self.assertIn(b"a mail loop", notice)
+
+    def test_what_goes_in_circles_is_held_and_released_for_one_hop(self):
+        with site_of("loopback", "", "[routes from loopback]\n* = maildir\n") as site:
+            site.start()
+            site.jobctl("submit", "--raw", "-i", "-f", "ann@x.example", "bob@loopback.example",
+                        stdin=b"Received: by y.example\n" * 50 + HEADER + b"\nhello\n")
+            wait_for("the hold", lambda: site.figures("maildir").get("held") == 1)
+            held, = site.ls("--state", "held")
+            self.assertIn("mail loop", site.jobctl("show", held["id"]).stdout.decode())
+            self.assertEqual([], site.mailbox("bob@loopback.example"))
 
 
 class Reprocess(Channels):

@@ -52,6 +52,20 @@ class Programs(unittest.TestCase):
     def test_an_exception_defers_the_message(self):
         self.deferral_and_retry("throw")
 
+    def test_a_dead_destination_is_probed_and_flows_again_when_it_answers(self):
+        self.site.configure(CONF.replace("[channel moody]",
+                                         "[channel moody]\nhost_failures = 2\nhost_probe = 4s\nhost_concurrency = 1"))
+        self.mood("defer")
+        self.site.start()
+        self.submit(6)
+        wait_for("the others to wait", lambda: self.figures("blocked") and self.figures("deferred") >= 2)
+        self.assertIn("counts as dead", self.site.jobctl("why", "moody.example").stdout.decode())
+        wait_for("a probe", lambda: len(self.journal("begin")) >= 3)
+        self.mood("deliver")
+        self.site.drain()  # also those that were deferred for an hour
+        self.assertEqual(6, len({id_ for _, id_, word in self.journal("end") if word == "deliver"}))
+        self.assertIn("moody.example takes messages again", self.site.log())
+
     def test_a_deferred_message_is_tried_again_by_itself_when_its_time_has_come(self):
         self.site.configure(CONF.replace("backoff = 1h", "backoff = 1s"))
         self.mood("defer")

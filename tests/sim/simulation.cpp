@@ -34,6 +34,7 @@ struct mail {  // as it is on the disk
   std::string host;
   std::uint64_t locked_by = 0;  // program
   std::uint8_t notices = 0;
+  bool hold_ends = false;
 };
 
 struct message_file {
@@ -131,6 +132,8 @@ class world {
       l.threads_per_job = 4;
       for (auto& schedule : l.backoff) schedule = {seconds(30 + below(60)), minutes(5)};
       l.relaunch_last = 60s;
+      l.weight = static_cast<std::uint32_t>(1 + below(3));
+      regulate(l);
       if (chance(0.5))
         for (auto& schedule : l.notices) {
           schedule.push_back(seconds(60 + below(600)));
@@ -139,6 +142,26 @@ class world {
         }
       limits_.channels.push_back(l);
     }
+  }
+
+  void regulate(channel_limits& l) {
+    l.hosts = chance(0.6) ? some_host_limits() : host_limits{};
+    l.host_rules.clear();
+    if (chance(0.3)) l.host_rules.push_back({"host" + std::to_string(below(4)), some_host_limits()});
+  }
+  host_limits some_host_limits() {
+    host_limits h;
+    if (chance(0.5)) h.concurrency = static_cast<std::uint32_t>(1 + below(20));
+    h.adaptive = chance(0.3);
+    if (chance(0.3)) {
+      h.rate = static_cast<std::uint32_t>(1 + below(50));
+      h.period = milliseconds(1 + below(3000));
+    }
+    if (chance(0.5)) h.failures = static_cast<std::uint32_t>(1 + below(10));
+    h.probe_every = seconds(1 + below(120));
+    h.run = static_cast<std::uint32_t>(1 + below(30));
+    h.weight = static_cast<std::uint32_t>(1 + below(3));
+    return h;
   }
 
   // --- the disk and those who put mail on it
@@ -196,7 +219,8 @@ class world {
       n.notices = m.notices;
       n.size = 1000;
       n.committed = m.committed;
-      n.due = m.phase == phase::deferred ? m.next_attempt : time_point{};
+      n.hold_ends = m.phase == phase::held && m.hold_ends;
+      n.due = m.phase == phase::deferred || n.hold_ends ? m.next_attempt : time_point{};
       n.host = m.host;
       found.push_back(n);
     }
@@ -227,6 +251,8 @@ class world {
 
   void restart() {
     controller_ = std::make_unique<controller>(limits_);
+    for (std::uint32_t c = 0; c < limits_.channels.size(); ++c)
+      controller_->restore_totals(channel_of(c), kept_totals_[c]);
     disturbed_ = now_;
     ++incarnation_;
     jobs_.clear();
@@ -243,13 +269,18 @@ class world {
         after(milliseconds(below(1000)), [this, f, mine] {
           if (mine == incarnation_ && controller_ && !files_[f].removed) tell(f, files_[f].mails);
         });
+    after(milliseconds(1000), [this, mine] {
+      if (mine == incarnation_ && controller_) controller_->index_is_complete();
+    });
     act();
   }
 
   void trouble() {
     if (now_ > traffic_end_) return;
-    switch (below(12)) {
+    switch (below(14)) {
       case 0:
+        for (std::uint32_t c = 0; controller_ && c < limits_.channels.size(); ++c)
+          kept_totals_[c] = controller_->totals(channel_of(c));
         controller_.reset();
         for (auto& [id, p] : programs_) p.connected = false;
         program_of_worker_.clear();
@@ -262,7 +293,10 @@ class world {
       case 2: jump(-hours(24)); break;
       case 3:
         if (!controller_) break;
-        for (auto& c : limits_.channels) c.max_jobs = static_cast<std::uint32_t>(1 + below(4));
+        for (auto& c : limits_.channels) {
+          c.max_jobs = static_cast<std::uint32_t>(1 + below(4));
+          regulate(c);
+        }
         controller_->configure(now_, limits_);
         act();
         break;
@@ -273,6 +307,8 @@ class world {
         act();
         break;
       case 5: hold_some(); break;
+      case 6: order_some(); break;
+      case 7: dead_until_["host" + std::to_string(below(4))] = now_ + about(10min); break;
       default:
         if (!programs_.empty()) {
           auto victim = programs_.begin();
@@ -298,6 +334,7 @@ class world {
     now_ += by;
     traffic_end_ += by;
     drain_end_ += by;
+    for (auto& [host, until] : dead_until_) until += by;
     armed_ = {};
     disturbed_ = now_;
     if (controller_) {
@@ -306,11 +343,43 @@ class world {
     }
   }
 
+  // Retry, or what the server does at once: a message is returned or removed, or it cannot be.
+  void order_some() {
+    if (!controller_ || mails_.empty()) return;
+    std::vector<message_id> ids;
+    for (int i = 0; i < 5; ++i) ids.push_back(id_of(static_cast<std::uint32_t>(below(mails_.size()))));
+    if (chance(0.3)) {
+      controller_->retry(now_, ids);
+      return act();
+    }
+    std::erase_if(
+        ids, [&](const message_id& id) { return controller_->would(verb::remove, id) != effect::changed; });
+    controller_->take(now_, ids);
+    act();
+    const std::uint64_t mine = incarnation_;
+    after(milliseconds(1 + below(500)), [this, ids, mine] {
+      if (mine != incarnation_ || !controller_) return;
+      for (const message_id& id : ids) {
+        mail& m = mails_[find(id)];
+        auto what = errand_outcome::back;
+        if (m.phase == phase::finished) {
+          what = errand_outcome::gone;
+        } else if (m.locked_by == 0 && chance(0.5)) {
+          m.phase = phase::finished;
+          --unfinished_;
+          what = errand_outcome::finished;
+        }
+        controller_->given_back(now_, id, what);
+      }
+      act();
+    });
+  }
+
   void hold_some() {
     if (!controller_ || mails_.empty()) return;
     std::vector<message_id> ids;
     for (int i = 0; i < 5; ++i) ids.push_back(id_of(static_cast<std::uint32_t>(below(mails_.size()))));
-    controller_->hold(now_, ids);
+    controller_->hold(now_, ids, chance(0.5) ? now_ + about(60s) : time_point{});
     act();
     after(about(120s), [this, ids] {
       if (controller_) {
@@ -456,10 +525,17 @@ class world {
   }
   void carry_out(action::write_state& w) {
     mail& m = mails_[find(w.id)];
-    if (m.phase != phase::finished) m.phase = w.phase;
+    if (m.phase == phase::finished) return;
+    m.phase = w.phase;
+    m.hold_ends = w.hold_ends;
+    if (w.hold_ends) m.next_attempt = w.due;
   }
   void carry_out(action::notice& n) {
     const std::uint64_t mine = incarnation_;
+    const mail& waiting = mails_[find(n.id)];
+    const auto& schedule = limits_.channels[waiting.channel].notices[static_cast<unsigned>(waiting.priority)];
+    if (n.last && now_ < waiting.committed + schedule.back() && now_ >= waiting.committed)
+      fail("a message is returned before its time");
     after(milliseconds(1 + below(20)), [this, n, mine] {
       if (mine != incarnation_ || !controller_) return;
       const std::uint32_t i = find(n.id);
@@ -474,10 +550,6 @@ class world {
       } else if (chance(0.05)) {
         what = notice_outcome::failed;
       } else if (n.last) {
-        if (now_ <
-                m.committed + limits_.channels[m.channel].notices[static_cast<unsigned>(m.priority)].back() &&
-            now_ >= m.committed)
-          fail("a message is returned before its time");
         m.phase = phase::finished;
         --unfinished_;
         ++totals_.expired;
@@ -569,6 +641,8 @@ class world {
     mail.locked_by = 0;
     outcome result = outcome::finished;
     if (chance(0.1)) result = chance(0.1) ? outcome::released : outcome::deferred;
+    if (const auto dead = dead_until_.find(mail.host); dead != dead_until_.end() && now_ < dead->second)
+      result = outcome::deferred;
     if (result == outcome::finished) {
       mail.phase = phase::finished;
       --unfinished_;
@@ -677,10 +751,12 @@ class world {
   time_point disturbed_{};  // the last start of the controller, or setting of the clock
   limits limits_;
   std::unique_ptr<controller> controller_;
+  std::map<std::uint32_t, channel_totals> kept_totals_;  // as the server keeps them over a crash
   std::uint64_t incarnation_ = 0, sequence_ = 0, armings_ = 0, last_program_ = 0, last_worker_ = 0;
   std::priority_queue<event> events_;
   std::vector<mail> mails_;
   std::vector<message_file> files_;
+  std::map<std::string, time_point> dead_until_;
   std::map<std::uint32_t, std::size_t> current_file_;
   std::map<std::uint64_t, program> programs_;
   std::map<std::uint64_t, std::uint64_t> program_of_worker_;

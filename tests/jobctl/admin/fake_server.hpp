@@ -111,7 +111,9 @@ class fake_server final : public jobctl::admin::backend {
 
   jobctl::reload_report next_reload{true, {}};
   std::vector<jobctl::job_info> running;
+  std::vector<jobctl::message_order> orders;
   std::vector<std::string> stops;  ///< reasons, in order
+  std::vector<std::string> leaves;
   std::function<void()> on_stop;
   bool scan_complete = true;
   /// Where `then` of in_pool() is run; by default at once, like `work`.
@@ -127,13 +129,56 @@ class fake_server final : public jobctl::admin::backend {
   std::vector<jobctl::job_info> jobs() const override { return running; }
   std::vector<jobctl::ended_job> ended_jobs() const override { return {}; }
   std::vector<jobctl::worker_info> workers() const override { return {}; }
+  std::vector<jobctl::periodic_status> periodic_jobs;
+  const std::vector<jobctl::periodic_status>& periodic() const override { return periodic_jobs; }
+  mta::result<> run_periodic(std::string_view name) override {
+    for (auto& j : periodic_jobs) {
+      if (j.name != name) continue;
+      if (j.running) return mta::error(mta::errc::busy, j.name + " runs already");
+      j.running = true;
+      return {};
+    }
+    return mta::error(mta::errc::not_configured, "periodic job " + std::string(name));
+  }
   jobctl::scan_progress progress() const override {
     jobctl::scan_progress p;
     p.complete = scan_complete;
     return p;
   }
   jobctl::server_counters counters() const override { return {}; }
+  time_point counting_since() const override { return noon - std::chrono::hours(24); }
+  jobctl::event_log& events() override { return events_; }
   std::string program_of(jobctl::channel_no) const override { return "/libexec/maildir"; }
+  /// As the server, without files: what is returned, removed or routed is gone.
+  void order(jobctl::message_order o, std::vector<jobctl::message_id> ids,
+             std::function<void(jobctl::order_outcome)> done) override {
+    orders.push_back(o);
+    jobctl::order_outcome outcome;
+    for (const auto& id : ids) {
+      jobctl::listed row;
+      if (!controller_.find(id, row)) {
+        ++outcome.not_found;
+        continue;
+      }
+      auto& counts = outcome.channels[controller_.channel_name(row.channel)];
+      const auto effect = controller_.would(o.verb, id, o.until);
+      ++(effect == jobctl::effect::changed     ? counts.changed
+         : effect == jobctl::effect::unchanged ? counts.unchanged
+                                               : counts.in_hand);
+      if (o.dry_run || effect != jobctl::effect::changed) continue;
+      const std::span one(&id, 1);
+      switch (o.verb) {
+        case jobctl::verb::hold: controller_.hold(noon, one, o.until); break;
+        case jobctl::verb::release: controller_.release(noon, one); break;
+        case jobctl::verb::retry: controller_.retry(noon, one); break;
+        default:
+          controller_.take(noon, one);
+          controller_.given_back(noon, id, jobctl::errand_outcome::finished);
+      }
+    }
+    controller_.take_actions();
+    done(outcome);
+  }
   void run_channel(jobctl::channel_no c) override {
     controller_.run_channel(noon, c);
     controller_.take_actions();
@@ -147,6 +192,10 @@ class fake_server final : public jobctl::admin::backend {
     stops.emplace_back(why);
     if (on_stop) on_stop();
   }
+  void leave(std::string_view why) override {
+    leaves.emplace_back(why);
+    if (on_stop) on_stop();
+  }
   queue::store& store() override { return store_; }
   void in_pool(std::function<void()> work, std::function<void()> then) override {
     work();
@@ -158,6 +207,7 @@ class fake_server final : public jobctl::admin::backend {
   mta::config::settings settings_;
   queue::store store_;
   jobctl::controller controller_;
+  jobctl::event_log events_{1000};
   std::uint64_t files_ = 0;
 };
 

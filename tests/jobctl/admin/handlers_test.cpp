@@ -20,7 +20,7 @@ struct fixture {
 
   response ask(admin::method m, const std::string& target) {
     std::optional<response> got;
-    handlers.handle({m, target}, [&](response r) {
+    handlers.handle({m, target, {}}, [&](response r) {
       BOOST_REQUIRE(!got);  // answered twice
       got = std::move(r);
     });
@@ -36,6 +36,13 @@ struct fixture {
     const response r = ask(method::post, target);
     BOOST_TEST(r.status == status, target);
     return json::parse(r.body).as_object();
+  }
+  json::object order(const std::string& verb, const std::string& body, unsigned status = 200) {
+    std::optional<response> got;
+    handlers.handle({method::post, "/v1/messages/" + verb, body}, [&](response r) { got = std::move(r); });
+    BOOST_REQUIRE(got);
+    BOOST_TEST(got->status == status, verb << ' ' << body << ": " << got->body);
+    return json::parse(got->body).as_object();
   }
   std::vector<std::string> ids(const std::string& parameters) {
     std::vector<std::string> found;
@@ -125,6 +132,60 @@ BOOST_AUTO_TEST_CASE(filters_select) {
   BOOST_TEST(ids("channel=maildir&age_min=6s").size() == 4u);
   BOOST_TEST(ids("channel=maildir&age_max=2s&host=a.example").size() >= 2u);
   BOOST_TEST(ids("channel=fax&state=held").empty());
+  BOOST_TEST(ids("attempts_max=2").size() == 16u);
+  BOOST_TEST(ids("channel=*a*").size() == 17u);
+  BOOST_TEST(ids("channel=?ms").size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(ids_select_and_other_filters_narrow_them_down) {
+  const auto file = server.add_messages("maildir", 10);
+  const auto held = server.add_messages("fax", 1, phase::held);
+  const auto id = [](jobctl::file_key f, std::uint32_t slot) {
+    return mta::queue::to_string(message_id{f.file, f.generation, slot});
+  };
+  const std::string three = "id=" + id(file, 3) + "," + id(held, 0) + "," + id(file, 7) + "," + id(file, 99);
+  BOOST_TEST(ids(three).size() == 3u);
+  BOOST_TEST(ids(three + "&limit=1").size() == 3u);
+  BOOST_TEST((ids(three + "&state=held") == std::vector{id(held, 0)}));
+  BOOST_TEST(ids(three + "&channel=maildir&size_min=1007").size() == 1u);
+  BOOST_TEST(detail(get("/v1/messages?id=nonsense", 400)).starts_with("id: "));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_in_the_files_selects) {
+  const auto first =
+      server.commit("maildir", "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?= from\r\n here\r\n\r\nhello\r\n",
+                    {"ann@a.example", "bob@b.example"});
+  const auto second = server.commit("fax", "X: y\r\n\r\nHELLO again\r\n", {"cay@a.example"});
+  server.announce("maildir", first);
+  server.announce("fax", second);
+  const std::vector only_first{mta::queue::to_string(first.id)},
+      only_second{mta::queue::to_string(second.id)};
+  BOOST_TEST(ids("sender=ME@here.example").size() == 2u);
+  BOOST_TEST(ids("sender=%3C%3E").empty());
+  BOOST_TEST(ids("recipient=@a.example").size() == 2u);
+  BOOST_TEST((ids("recipient=b*@*.example") == only_first));
+  BOOST_TEST((ids("subject=gr%C3%BC%C3%9Fe%20from%20here") == only_first));
+  BOOST_TEST((ids("content=hello%20AGAIN") == only_second));
+  BOOST_TEST(ids("content=hello&limit=1").size() == 2u);
+  BOOST_TEST(ids("content=hello&channel=sms").empty());
+  BOOST_TEST(ids("reason=any").empty());  // neither is held
+  const auto body = get("/v1/messages?content=again");
+  BOOST_TEST(body.at("looked_at").to_number<int>() == 2);
+  BOOST_TEST(detail(get("/v1/messages?subject=", 400)).starts_with("subject: "));
+}
+
+BOOST_AUTO_TEST_CASE(content_is_found_across_the_pieces_in_which_it_is_read) {
+  const std::string long_text(256 * 1024 - 5, 'x');
+  const auto made = server.commit("maildir", "\r\n" + long_text + "needle\r\n");
+  server.announce("maildir", made);
+  BOOST_TEST(ids("content=NEEDLE").size() == 1u);
+  BOOST_TEST(ids("content=xneedlex").empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_message_that_cannot_be_read_matches_no_text) {
+  server.add_messages("maildir", 3);  // there are no files
+  BOOST_TEST(ids("content=x").empty());
+  BOOST_TEST(get("/v1/messages?content=x").at("looked_at").to_number<int>() == 3);
 }
 
 // 100,000 messages, but for sanitizer builds.
@@ -290,6 +351,15 @@ BOOST_AUTO_TEST_CASE(stop_is_answered_before_it_begins) {
   BOOST_TEST(server.stops.size() == 3u);
 }
 
+BOOST_AUTO_TEST_CASE(stop_can_leave_the_programs_to_the_next_controller) {
+  post("/v1/stop?leave_programs=true", 202);
+  BOOST_TEST(server.leaves.size() == 1u);
+  BOOST_TEST(detail(post("/v1/stop?leave_programs=1", 400)).find("true or false") != std::string::npos);
+  post("/v1/stop?leave_programs=true&now=true", 400);
+  BOOST_TEST(server.leaves.size() == 1u);
+  BOOST_TEST(server.stops.size() == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(jobs_are_listed) {
   job_info j;
   j.job = job_no{7};
@@ -303,6 +373,79 @@ BOOST_AUTO_TEST_CASE(jobs_are_listed) {
   BOOST_TEST(row.at("channel").as_string() == "fax");
   BOOST_TEST(row.at("pid").to_number<int>() == 4711);
   BOOST_TEST(row.at("started").as_string() == "2026-11-21T12:00:00.000Z");
+}
+
+BOOST_AUTO_TEST_CASE(a_filter_is_ordered_about_and_counted_by_channel) {
+  server.add_messages("maildir", 5);
+  server.add_messages("fax", 3, phase::deferred);
+  const auto dry = order("hold", R"({"filter": {"channel": "*"}, "dry_run": true})");
+  BOOST_TEST(dry.at("changed").to_number<int>() == 8);
+  BOOST_TEST(dry.at("dry_run").as_bool());
+  BOOST_TEST(ids("state=held").empty());
+  const auto done =
+      order("hold", R"({"filter": {"channel": "fax", "attempts_min": 3}, "reason": "so it is"})");
+  BOOST_TEST(done.at("changed").to_number<int>() == 3);
+  BOOST_TEST(done.at("order").as_string() == "hold");
+  BOOST_TEST(done.at("channels").at(0).at("channel").as_string() == "fax");
+  BOOST_TEST(ids("state=held").size() == 3u);
+  BOOST_TEST(server.orders.back().note.reason == "so it is");
+  BOOST_TEST(order("hold", R"({"filter": {"channel": "fax"}})").at("unchanged").to_number<int>() == 3);
+  BOOST_TEST(order("release", R"({"all": true})").at("changed").to_number<int>() == 3);
+  BOOST_TEST(ids("state=ready").size() == 8u);
+}
+
+BOOST_AUTO_TEST_CASE(named_messages_that_are_not_there_are_counted) {
+  const auto file = server.add_messages("maildir", 5);
+  const std::string here = mta::queue::to_string(message_id{file.file, 1, 2}),
+                    gone = mta::queue::to_string(message_id{file.file, 1, 77});
+  const auto done = order("remove", "{\"ids\": [\"" + here + "\", \"" + gone + "\"]}");
+  BOOST_TEST(done.at("changed").to_number<int>() == 1);
+  BOOST_TEST(done.at("not_found").to_number<int>() == 1);
+  BOOST_TEST(ids("").size() == 4u);
+  BOOST_TEST(order("bounce", R"({"ids": []})").at("changed").to_number<int>() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_hold_may_have_an_end) {
+  const auto file = server.add_messages("maildir", 1);
+  order("hold", R"({"all": true, "until": "2h"})");
+  const std::string id = mta::queue::to_string(message_id{file.file, 1, 0});
+  BOOST_TEST(get("/v1/messages").at("messages").at(0).at("due").as_string() == "2026-11-21T14:00:00.000Z");
+  server.controller().clock(test::noon + std::chrono::hours(2));
+  BOOST_TEST((ids("state=ready") == std::vector{id}));
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_order_changes_nothing_and_says_what_is_wrong) {
+  server.add_messages("maildir", 5);
+  const std::pair<const char*, const char*> wrong[] = {
+      {"", "no JSON object"},
+      {"[]", "no JSON object"},
+      {"{}", "which messages?"},
+      {R"({"filter": {}})", "which messages?"},
+      {R"({"ids": "x"})", "ids: a list"},
+      {R"({"ids": ["x"]})", "ids: "},
+      {R"({"ids": [], "all": true})", "either ids"},
+      {R"({"filter": {"state": "hld"}})", "Did you mean 'held'?"},
+      {R"({"filter": {"limit": "1"}})", "unknown parameter 'limit'"},
+      {R"({"filter": {"state": true}})", "filter: state"},
+      {R"({"all": "yes"})", "all: true or false"},
+      {R"({"all": true, "untill": "2h"})", "Did you mean 'until'?"},
+      {R"({"all": true, "until": "soon"})", "until: 'soon'"},
+      {R"({"all": true, "until": "2020-01-01"})", "is over"},
+      {R"({"all": true, "reason": 1})", "reason: a text"},
+      {R"({"all": true, "reason": "a\nb"})", "control characters"},
+      {R"({"all": true, "host": "x"})", "unknown field 'host'"}};
+  for (const auto& [body, text] : wrong) {
+    const auto refused = order("hold", body, 400);
+    BOOST_TEST(detail(refused).find(text) != std::string::npos, body << ": " << detail(refused));
+  }
+  order("hold", R"({"filter": {"channel": "fx"}})", 404);
+  order("hold", R"({"all": true, "reason": ")" + std::string(501, 'x') + "\"}", 400);
+  order("route", R"({"all": true})", 400);
+  order("route", R"({"all": true, "channel": "maildr"})", 404);
+  order("route", R"({"all": true, "host": "a b"})", 400);
+  BOOST_TEST(server.orders.empty());
+  BOOST_TEST(ask(method::get, "/v1/messages/hold").status == 405u);
+  BOOST_TEST(order("hold?x=1", "{}", 400).contains("error"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

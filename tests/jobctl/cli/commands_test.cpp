@@ -242,4 +242,55 @@ BOOST_AUTO_TEST_CASE(output_that_cannot_be_written_is_an_error) {
   BOOST_TEST(contains(err.text(), "cannot write the output"));
 }
 
+BOOST_AUTO_TEST_CASE(orders_say_how_many_messages_they_changed) {
+  site.add_messages("maildir", 5);
+  site.add_messages("fax", 2, phase::deferred);
+  const auto dry = run({"hold", "--all", "--dry-run"});
+  BOOST_TEST(dry.status == 0, dry.err);
+  BOOST_TEST(dry.out == "7 messages would be held (fax 2, maildir 5)\n");
+  BOOST_TEST(run({"hold", "--channel", "fax", "--reason", "test"}).out == "2 messages held (fax 2)\n");
+  BOOST_TEST(contains(run({"hold", "--all"}).out, "2 messages left as they are: they are held already"));
+  BOOST_TEST(run({"release", "--state", "held"}).out == "7 messages released (fax 2, maildir 5)\n");
+  const auto as_json = run({"rm", "--channel", "fax", "--json"});
+  BOOST_TEST(json::parse(as_json.out).at("changed").to_number<int>() == 2);
+  BOOST_TEST(json::parse(as_json.out).at("order").as_string() == "remove");
+}
+
+BOOST_AUTO_TEST_CASE(orders_take_ids_as_arguments_and_on_standard_input) {
+  site.add_messages("maildir", 3);
+  const auto listed = run({"ls", "--json"});
+  std::istringstream rows(listed.out);
+  std::string first, second;
+  std::getline(rows, first);
+  std::getline(rows, second);
+  const std::string id(json::parse(first).at("id").as_string());
+  BOOST_TEST(run({"hold", id}).out == "1 message held (maildir 1)\n");
+  const auto piped = run_jobctl({"--root=" + site.root(), "release", "-"}, id + "\n\n" + second + "\n");
+  BOOST_TEST(piped.status == 0, piped.err);
+  BOOST_TEST(contains(piped.out, "1 message released"));
+  BOOST_TEST(contains(piped.out, "1 message left as they are: they are not held"));
+  const auto gone = run({"rm", id, "0C9V3K8ZC4S0R.1.17"});
+  BOOST_TEST(gone.status == 1);
+  BOOST_TEST(contains(gone.out, "1 message removed (maildir 1)\n1 message not found"));
+}
+
+BOOST_AUTO_TEST_CASE(wrong_orders_are_refused_before_anything_is_done) {
+  site.add_messages("maildir", 3);
+  for (const char* order : {"hold", "release", "retry", "bounce", "rm"}) {
+    BOOST_TEST(run({order}).status == 64, order);
+    BOOST_TEST(run({order, "--all", "0C9V3K8ZC4S0R.1.17"}).status == 64, order);
+    BOOST_TEST(run({order, "nonsense"}).status == 65, order);
+    BOOST_TEST(run({order, "--state", "hld"}).status == 64, order);
+    BOOST_TEST(run({order, "--channel", "nosuch"}).status == 1, order);
+    const auto r = run_jobctl({"--root=" + site.root(), order, "-"}, "0C9V3K8ZC4S0R.1.17\nnonsense\n");
+    BOOST_TEST(r.status == 65, order);
+    BOOST_TEST(contains(r.err, "standard input, line 2: 'nonsense' is not a message id"));
+  }
+  BOOST_TEST(run({"route", "--all"}).status == 64);
+  BOOST_TEST(run({"route", "--all", "--to-channel", "nosuch"}).status == 1);
+  BOOST_TEST(run({"hold", "--all", "--until", "yesterday"}).status == 64);
+  BOOST_TEST(run({"hold", "--all", "--reason", "a\nb"}).status == 64);
+  BOOST_TEST(lines_in(run({"ls", "--state", "ready", "--all", "--json"}).out) == 3u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -58,4 +58,16 @@ BOOST_AUTO_TEST_CASE(a_quoted_string_escapes_quotes_and_backslashes) {
   BOOST_TEST(mta::quoted_string(R"(a "b" \c)") == R"("a \"b\" \\c")");
 }
 
+BOOST_AUTO_TEST_CASE(wildcards_stand_for_any_text_and_any_character) {
+  BOOST_TEST(mta::matches_wildcards("smtp_local", "smtp_*"));
+  BOOST_TEST(mta::matches_wildcards("SMTP_local", "smtp_l?cal"));
+  BOOST_TEST(mta::matches_wildcards("aab", "*ab"));
+  BOOST_TEST(mta::matches_wildcards("", "*"));
+  BOOST_TEST(mta::matches_wildcards("x", "x"));
+  BOOST_TEST(!mta::matches_wildcards("xy", "x"));
+  BOOST_TEST(!mta::matches_wildcards("", "?"));
+  BOOST_TEST(!mta::matches_wildcards("smtp", "smtp_*"));
+  BOOST_TEST(!mta::matches_wildcards("abcabd", "*abc"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

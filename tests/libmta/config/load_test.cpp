@@ -193,6 +193,35 @@ wait_timeout = 1h
   BOOST_TEST((s.dequeue.wait_timeout == 1h));
 }
 
+BOOST_AUTO_TEST_CASE(every_key_of_a_host_arrives) {
+  const settings s = good(R"([host Example.ORG]
+concurrency = 0
+adaptive = yes
+rate = 10/s
+run = 100
+weight = 3
+failures = 12
+probe = PT1M
+[host .example.org]
+rate = 0
+[host [192.0.2.1]]
+)");
+  BOOST_REQUIRE(s.hosts.size() == 3u);
+  BOOST_TEST(s.hosts[0].pattern == "example.org");
+  const host_settings& h = s.hosts[0].settings;
+  BOOST_TEST((h.concurrency == 0u));
+  BOOST_TEST((h.adaptive == true));
+  BOOST_TEST((h.rate->messages == 10u && h.rate->period == 1s));
+  BOOST_TEST((h.run == 100u));
+  BOOST_TEST((h.weight == 3u));
+  BOOST_TEST((h.failures == 12u));
+  BOOST_TEST((h.probe == 60s));
+  BOOST_TEST(s.hosts[1].pattern == ".example.org");
+  BOOST_TEST(s.hosts[1].settings.rate->messages == 0u);
+  BOOST_TEST(s.hosts[2].pattern == "[192.0.2.1]");
+  BOOST_TEST(to_text(good(to_text(s))) == to_text(s));
+}
+
 BOOST_AUTO_TEST_CASE(every_key_of_a_channel_arrives) {
   const settings s = good(R"([pool DEFAULT]
 job_limit = 3
@@ -216,6 +245,10 @@ stop = yes
 maxblocks = 100
 maxlines = 2000
 defragment = yes
+weight = 7
+host_concurrency = 30
+host_rate = 600/1m
+host_probe = 90s
 [channel waiting]
 program =
 option_file = /etc/waiting.option
@@ -235,6 +268,11 @@ option_file = /etc/waiting.option
   BOOST_TEST(c.max_jobs == 4u);
   BOOST_TEST(c.thread_depth == 128u);
   BOOST_TEST(c.threads_per_job == 9u);
+  BOOST_TEST(c.weight == 7u);
+  BOOST_TEST((c.hosts.concurrency == 30u));
+  BOOST_TEST((c.hosts.rate && c.hosts.rate->messages == 600u && c.hosts.rate->period == 60s));
+  BOOST_TEST((c.hosts.probe == 90s));
+  BOOST_TEST(!c.hosts.run);
   BOOST_TEST((c.backoff[0] == backoff_schedule{60s, 120s, 180s}));
   BOOST_TEST((c.backoff[1] == backoff_schedule{1800s, 3600s}));
   BOOST_TEST((c.backoff[2] == backoff_schedule{1800s, 3600s}));
@@ -371,8 +409,15 @@ BOOST_AUTO_TEST_CASE(each_mistake_is_named_with_file_line_key_and_what_was_expec
        "b",
        "site.conf:2: \"host = a?b\": expected text without control characters"},
       {"[jobctrl]\nx = y\n", "site.conf:1: unknown section \"[jobctrl]\"; did you mean [jobctl]?"},
-      {"[]\n", "site.conf:1: unknown section \"[]\"; did you mean [queue]?"},
+      {"[]\n", "site.conf:1: unknown section \"[]\"; did you mean [http]?"},
       {"[chanel x]\n", "site.conf:1: unknown section \"[chanel x]\"; did you mean [channel NAME]?"},
+      {"[host *]\n",
+       "site.conf:1: \"[host *]\": expected [host NAME] with a domain (example.org), its subdomains "
+       "(.example.org) or an address literal ([192.0.2.1])"},
+      {"[host x]\nrate = 5\n",
+       "site.conf:2: [host x] rate: expected messages in a time, such as \"10/s\", \"100/1m\" or "
+       "\"500/PT1H\" "
+       "(times from 1ms to 1d), or 0: no limit, found \"5\""},
       {"[jobctl x]\n", "site.conf:1: unknown section \"[jobctl x]\"; did you mean [jobctl]?"},
       {"[routes to x]\n", "site.conf:1: unknown section \"[routes to x]\"; did you mean [routes]?"},
       {"[queue]\n\n[queue]\n",

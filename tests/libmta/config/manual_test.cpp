@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(the_examples_of_the_manual_are_read_without_complaint) {
       block += line + '\n';
     }
   }
-  BOOST_TEST(examples == 2);
+  BOOST_TEST(examples == 3);
 }
 
 BOOST_AUTO_TEST_CASE(the_manual_names_every_key) {

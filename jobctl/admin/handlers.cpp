@@ -1,5 +1,6 @@
 #include "jobctl/admin/handlers.hpp"
 
+#include "base/utf8.hpp"
 #include "jobctl/admin/event_stream.hpp"
 #include "jobctl/admin/listing.hpp"
 #include "jobctl/admin/message_report.hpp"
@@ -24,7 +25,7 @@ namespace json = boost::json;
 
 response json_response(const json::value& body) {
   response r;
-  r.body = json::serialize(body) + "\n";
+  r.body = mta::as_utf8(json::serialize(body)) + "\n";
   return r;
 }
 

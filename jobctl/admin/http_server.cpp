@@ -259,7 +259,7 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
     waiting_ = false;
     text_.body().clear();
     const auto state = events_->next(text_.body());
-    if (text_.body().empty()) return after_events(state);
+    if (text_.body().empty()) return owner_->closed ? end_events() : after_events(state);
     start_timer();
     asio::async_write(socket_, http::make_chunk(asio::buffer(text_.body())),
                       [self = shared_from_this(), state](error_code e, std::size_t) {
@@ -270,7 +270,8 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
   }
 
   void after_events(event_stream::state state) {
-    if (state == event_stream::state::ended || owner_->closed) return end_events();
+    if (state == event_stream::state::ended) return end_events();
+    if (owner_->closed) return last_pieces_-- > 0 ? next_events() : end_events();
     if (state == event_stream::state::more) {
       if (events_->busy()) return next_events_soon();
       return asio::post(owner_->io, [self = shared_from_this()] { self->next_events(); });
@@ -380,6 +381,7 @@ class http_server::impl::connection : public std::enable_shared_from_this<connec
   std::shared_ptr<event_stream> events_;  // it follows them
   bool waiting_ = false;                  // …and nothing is on its way
   bool ending_ = false;
+  int last_pieces_ = 8;  // that it gets when the server stops: it does not wait for who is far behind
 };
 
 template <class Acceptor>

@@ -1,6 +1,7 @@
 #include "jobctl/admin/order_request.hpp"
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "jobctl/admin/nearest.hpp"
 #include "jobctl/admin/search.hpp"
 #include "jobctl/admin/units.hpp"
@@ -193,7 +194,7 @@ response answer_of(const backend& b, const message_order& order, const order_out
   body["complete"] = b.progress().complete;
   body["channels"] = std::move(channels);
   response r;
-  r.body = json::serialize(body) + "\n";
+  r.body = mta::as_utf8(json::serialize(body)) + "\n";
   return r;
 }
 

@@ -1,6 +1,7 @@
 #include "jobctl/admin/why.hpp"
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "jobctl/admin/hold_record.hpp"
 #include "jobctl/admin/listing.hpp"
 #include "jobctl/admin/message_report.hpp"
@@ -61,7 +62,7 @@ response answer_of(const explanation& e) {
   o["next"] = json_time(e.next);
   o["last_error"] = e.last_error.empty() ? json::value() : json::value(e.last_error);
   response r;
-  r.body = json::serialize(o) + "\n";
+  r.body = mta::as_utf8(json::serialize(o)) + "\n";
   return r;
 }
 

@@ -1,5 +1,6 @@
 #include "jobctl/cli/check_queue.hpp"
 
+#include "base/utf8.hpp"
 #include "jobctl/cli/controller_link.hpp"
 #include "jobctl/cli/progress.hpp"
 #include "queue/store.hpp"
@@ -183,12 +184,12 @@ class checker {
     for (const problem& p : problems_)
       all.push_back({{"channel", p.channel}, {"what", p.what}, {"text", p.text}});
     fmt::print(in_.io.out, "{}\n",
-               json::serialize(json::object{{"ok", problems_.empty()},
-                                            {"files", files_},
-                                            {"messages", messages_},
-                                            {"set_aside", set_aside_},
-                                            {"compared", compared_},
-                                            {"problems", std::move(all)}}));
+               mta::as_utf8(json::serialize(json::object{{"ok", problems_.empty()},
+                                                         {"files", files_},
+                                                         {"messages", messages_},
+                                                         {"set_aside", set_aside_},
+                                                         {"compared", compared_},
+                                                         {"problems", std::move(all)}})));
   }
 
   void print_text() const {

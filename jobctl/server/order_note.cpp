@@ -1,5 +1,6 @@
 #include "jobctl/server/order_note.hpp"
 
+#include "base/utf8.hpp"
 #include "jobctl/server/server.hpp"
 
 #include <boost/json/object.hpp>
@@ -25,7 +26,7 @@ std::string history_line(verb v, std::string_view text, const order_note& note, 
   if (!note.by.empty()) line["by"] = note.by;
   if (!note.reason.empty()) line["reason"] = note.reason;
   if (until != time_point{}) line["until"] = until.time_since_epoch().count();
-  return boost::json::serialize(line);
+  return mta::as_utf8(boost::json::serialize(line));
 }
 
 }  // namespace jobctl

@@ -1,5 +1,6 @@
 #include "jobctl/server/telling.hpp"
 
+#include "base/utf8.hpp"
 #include "jobctl/server/server.hpp"
 #include "notify/send.hpp"
 
@@ -94,7 +95,8 @@ void account(mta::enqueue::enqueuer& queue, const notify::subject& about,
 }  // namespace
 
 std::string history_line(std::string_view text) {
-  return json::serialize(json::object{{"time", server::now().time_since_epoch().count()}, {"text", text}});
+  return mta::as_utf8(
+      json::serialize(json::object{{"time", server::now().time_since_epoch().count()}, {"text", text}}));
 }
 
 telling_outcome tell_sender(message_file& f, mta::enqueue::enqueuer& queue, const std::string& channel,

@@ -33,4 +33,24 @@ void utf8_check::take(std::string_view piece) noexcept {
   }
 }
 
+std::string as_utf8(std::string text) {
+  if (is_utf8(text)) return text;
+  std::string made;
+  made.reserve(text.size() + 16);
+  const std::string_view all = text;
+  for (std::size_t at = 0; at < all.size();) {
+    const auto byte = static_cast<std::uint8_t>(all[at]);
+    const std::size_t length = byte < 0xC0 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+    if (const auto character = all.substr(at, length); character.size() == length && is_utf8(character)) {
+      made += character;
+      at += length;
+      continue;
+    }
+    made += static_cast<char>(0xC0 | byte >> 6);
+    made += static_cast<char>(0x80 | (byte & 0x3F));
+    ++at;
+  }
+  return made;
+}
+
 }  // namespace mta

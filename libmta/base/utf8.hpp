@@ -1,8 +1,9 @@
-// Is a text UTF-8? Looked at piece by piece, as it comes.
-// Thread safety: values.
+// Is a text UTF-8? Looked at piece by piece, as it comes. And texts of which it is not known, made so.
+// Thread safety: values; pure functions.
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace mta {
@@ -28,5 +29,9 @@ inline bool is_utf8(std::string_view text) noexcept {
   check.take(text);
   return check.complete();
 }
+
+/// The text, with each byte that is not part of a character taken for one of ISO 8859-1; what was UTF-8
+/// stays.
+std::string as_utf8(std::string text);
 
 }  // namespace mta

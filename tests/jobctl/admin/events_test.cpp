@@ -158,6 +158,29 @@ BOOST_AUTO_TEST_CASE(a_follower_reads_the_last_words_of_a_controller_that_stops)
   BOOST_TEST(all[1].at("event").as_string() == "stopping");
 }
 
+BOOST_AUTO_TEST_CASE(the_last_words_reach_a_follower_that_has_not_read_the_words_before) {
+  auto c = client::connect(socket());
+  BOOST_REQUIRE(c);
+  std::string got;
+  on_loop([this] { server.events().append(test::noon, {step(transition_kind::queued, 0)}); });
+  const auto end = c->fetch("/v1/events?follow=true&after=0", [&](std::string_view piece) {
+    if (got.empty()) {
+      // What is on its way fills the socket.
+      for (int n = 0; n < 200; ++n)
+        on_loop([this] {
+          server.events().append(test::noon, std::vector(500, step(transition_kind::queued, 1)));
+        });
+      on_loop(
+          [this] { server.events().append(test::noon, event_kind::stopping, event_log::no_channel, "bye"); });
+      close();
+    }
+    got += piece;
+    return true;
+  });
+  BOOST_TEST(end.has_value());
+  BOOST_TEST(lines_of(got).back().at("event").as_string() == "stopping");
+}
+
 BOOST_AUTO_TEST_CASE(a_follower_that_does_not_read_costs_no_memory_and_no_time) {
   auto c = client::connect(socket());
   BOOST_REQUIRE(c);

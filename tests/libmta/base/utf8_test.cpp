@@ -44,4 +44,15 @@ BOOST_AUTO_TEST_CASE(an_unfinished_character_is_good_so_far_and_not_complete) {
   BOOST_TEST(!check.complete());
 }
 
+BOOST_AUTO_TEST_CASE(what_is_not_utf8_becomes_so_and_what_is_stays) {
+  BOOST_TEST(mta::as_utf8("") == "");
+  BOOST_TEST(mta::as_utf8("gr\xC3\xBCn") == "gr\xC3\xBCn");
+  BOOST_TEST(mta::as_utf8("gr\xFCn") == "gr\xC3\xBCn");
+  BOOST_TEST(mta::as_utf8("\xE2\x82\xAC \xE2\x82") == "\xE2\x82\xAC \xC3\xA2\xC2\x82");
+  std::string every;
+  for (int c = 0; c < 256; ++c) every += static_cast<char>(c);
+  BOOST_TEST(mta::is_utf8(mta::as_utf8(every)));
+  BOOST_TEST(mta::is_utf8(mta::as_utf8("\xED\xA0\x80\xF5\x80\xC0")));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

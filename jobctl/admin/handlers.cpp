@@ -61,6 +61,7 @@ json::object figures_to_json(const channel_figures& f) {
           {"oldest", json_time(f.oldest)},
           {"workers", f.workers},
           {"jobs", f.jobs},
+          {"dead_destinations", f.dead_destinations},
           {"stopped", f.stopped},
           {"opens", json_time(f.hours_change)},
           {"finished", f.finished},
@@ -82,6 +83,7 @@ void add(channel_figures& total, const channel_figures& f) {
   total.expired += f.expired;
   total.workers += f.workers;
   total.jobs += f.jobs;
+  total.dead_destinations += f.dead_destinations;
   if (f.oldest != time_point{} && (total.oldest == time_point{} || f.oldest < total.oldest))
     total.oldest = f.oldest;
 }
@@ -308,6 +310,18 @@ void get_pools(exchange x) {
   x.answer(json_response(json::object{{"pools", std::move(pools)}}));
 }
 
+/// null: nothing keeps its messages from being given out.
+json::value barrier_to_json(barrier b) {
+  switch (b) {
+    case barrier::none: break;
+    case barrier::concurrency: return "concurrency";
+    case barrier::rate: return "rate";
+    case barrier::dead: return "dead";
+    case barrier::probing: return "probing";
+  }
+  return nullptr;
+}
+
 void get_destinations(exchange x) {
   std::size_t limit = default_page;
   if (const std::string* text = x.target.find("limit")) {
@@ -320,7 +334,12 @@ void get_destinations(exchange x) {
   const destination_counts found = state.largest_destinations(limit);
   json::array rows;
   for (const destination_count& d : found.largest)
-    rows.push_back({{"channel", state.channel_name(d.channel)}, {"host", d.host}, {"messages", d.messages}});
+    rows.push_back({{"channel", state.channel_name(d.channel)},
+                    {"host", d.host},
+                    {"messages", d.messages},
+                    {"barrier", barrier_to_json(d.barrier)},
+                    {"until", json_time(d.until)},
+                    {"dead", d.dead}});
   x.answer(json_response(
       json::object{{"destinations", std::move(rows)}, {"count", found.count}, {"others", found.others}}));
 }

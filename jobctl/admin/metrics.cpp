@@ -67,6 +67,7 @@ void add(channel_row& to, const channel_row& other) {
   to.now.bytes += other.now.bytes;
   to.now.workers += other.now.workers;
   to.now.jobs += other.now.jobs;
+  to.now.dead_destinations += other.now.dead_destinations;
   if (other.now.oldest != time_point{} && (to.now.oldest == time_point{} || other.now.oldest < to.now.oldest))
     to.now.oldest = other.now.oldest;
   to.totals.enqueued += other.totals.enqueued;
@@ -118,6 +119,9 @@ void add_channels(exposition& out, const std::vector<channel_row>& rows, time_po
        [](const channel_row& r) { return r.now.workers; });
   each("jobctl_channel_stopped", "gauge", "1 for a channel that is stopped.",
        [](const channel_row& r) { return r.now.stopped ? 1 : 0; });
+  each("jobctl_dead_destinations", "gauge",
+       "Destination hosts that count as dead: one message is tried at a time, the others wait.",
+       [](const channel_row& r) { return r.now.dead_destinations; });
   each("jobctl_enqueued_total", "counter", "Messages that came into the channel.",
        [](const channel_row& r) { return r.totals.enqueued; });
   each("jobctl_left_total", "counter", "Messages that left the channel, for whatever reason.",

@@ -20,10 +20,13 @@ channel_sample channel_of(const json::object& row, std::string name) {
   c.bytes = number_field(row, "bytes");
   c.jobs = number_field(row, "jobs");
   c.programs = number_field(row, "workers");
+  c.dead_destinations = number_field(row, "dead_destinations");
   c.stopped = flag_field(row, "stopped");
   c.oldest = text_field(row, "oldest");
   return c;
 }
+
+json::value or_null(const std::string& text) { return text.empty() ? json::value() : json::value(text); }
 
 json::object to_json(const channel_sample& c) {
   return {{"ready", c.ready},
@@ -33,7 +36,8 @@ json::object to_json(const channel_sample& c) {
           {"bytes", c.bytes},
           {"jobs", c.jobs},
           {"programs", c.programs},
-          {"oldest", c.oldest.empty() ? json::value() : json::value(c.oldest)},
+          {"dead_destinations", c.dead_destinations},
+          {"oldest", or_null(c.oldest)},
           {"finished_per_second", c.finished_rate},
           {"failed_per_second", c.failed_rate}};
 }
@@ -48,7 +52,12 @@ json::object to_json(const sample& s) {
     channels.push_back(std::move(row));
   }
   for (const destination_sample& d : s.destinations)
-    destinations.push_back({{"channel", d.channel}, {"host", d.host}, {"messages", d.messages}});
+    destinations.push_back({{"channel", d.channel},
+                            {"host", d.host},
+                            {"messages", d.messages},
+                            {"barrier", or_null(d.barrier)},
+                            {"until", or_null(d.until)},
+                            {"dead", d.dead}});
   for (const job_sample& j : s.jobs)
     jobs.push_back({{"channel", j.channel},
                     {"pid", j.pid},
@@ -107,8 +116,9 @@ std::optional<sample> sampler::take(int& status) {
   const json::object& hosts = destinations->get_object();
   s.destination_count = number_field(hosts, "count");
   for (const json::object& row : rows_field(hosts, "destinations"))
-    s.destinations.push_back(
-        {text_field(row, "channel"), text_field(row, "host"), number_field(row, "messages")});
+    s.destinations.push_back({text_field(row, "channel"), text_field(row, "host"),
+                              number_field(row, "messages"), text_field(row, "barrier"),
+                              text_field(row, "until"), flag_field(row, "dead")});
 
   const json::object& programs = jobs->get_object();
   std::map<std::uint64_t, double> seen;

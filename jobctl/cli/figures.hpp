@@ -18,6 +18,7 @@ namespace jobctl::cli {
 struct channel_sample {
   std::string name;
   std::uint64_t ready = 0, in_hand = 0, deferred = 0, held = 0, bytes = 0, jobs = 0, programs = 0;
+  std::uint64_t dead_destinations = 0;
   bool stopped = false;
   std::string oldest;                         ///< an ISO time; empty: nothing is ready
   double finished_rate = 0, failed_rate = 0;  ///< a second
@@ -27,6 +28,8 @@ struct channel_sample {
 struct destination_sample {
   std::string channel, host;
   std::uint64_t messages = 0;
+  std::string barrier, until;  ///< empty: none, not a matter of time
+  bool dead = false;
 };
 
 struct job_sample {

@@ -17,6 +17,13 @@ void describe(po::options_description& options) {
                         "print the figures as one JSON object (docs/api.md, GET /v1/summary)");
 }
 
+std::string remarks(const json::object& row) {
+  std::string text = flag_field(row, "stopped") ? "stopped" : "";
+  if (const auto dead = number_field(row, "dead_destinations"); dead > 0)
+    text += fmt::format("{}{} dead destination{}", text.empty() ? "" : ", ", dead, dead == 1 ? "" : "s");
+  return text.empty() ? " " : text;
+}
+
 std::vector<std::string> cells(const json::object& row, const std::string& name, time_point now) {
   const auto number = [&](const char* field) { return std::to_string(number_field(row, field)); };
   return {name,
@@ -29,7 +36,7 @@ std::vector<std::string> cells(const json::object& row, const std::string& name,
           number("jobs"),
           number("workers"),
           number("finished"),
-          flag_field(row, "stopped") ? "stopped" : " "};
+          remarks(row)};
 }
 
 int run(const invocation& in) {

@@ -60,6 +60,22 @@ cell age(const std::string& since, time_point now) {
   return {human_duration(now - *t), static_cast<double>((now - *t).count())};
 }
 
+std::string remarks(const channel_sample& c) {
+  std::string text = c.stopped ? "stopped" : "";
+  if (c.dead_destinations > 0)
+    text += fmt::format("{}{} dead", text.empty() ? "" : ", ", c.dead_destinations);
+  return text;
+}
+
+/// What keeps a destination's messages back.
+std::string state_text(const destination_sample& d, time_point now) {
+  if (d.dead && d.barrier != "dead") return "dead, being tried";
+  const auto until = parse_time(d.until, now);
+  const std::string wait =
+      d.until.empty() || !until || *until <= now ? "" : " for " + human_duration(*until - now);
+  return d.barrier + wait;
+}
+
 grid channel_grid(const sample& s) {
   grid g{{{"CHANNEL"},
           {"READY", true},
@@ -87,17 +103,18 @@ grid channel_grid(const sample& s) {
                       number(c.programs),
                       rate(c.finished_rate),
                       rate(c.failed_rate),
-                      {c.stopped ? "stopped" : "", c.stopped ? 1.0 : 0.0}});
+                      {remarks(c)}});
     g.targets.emplace_back(c.name, "");
   }
   return g;
 }
 
 grid destination_grid(const sample& s, const std::string& channel) {
-  grid g{{{"HOST"}, {"CHANNEL"}, {"MESSAGES", true}}, {}, {}};
+  grid g{{{"HOST"}, {"CHANNEL"}, {"MESSAGES", true}, {"STATE"}}, {}, {}};
   for (const destination_sample& d : s.destinations) {
     if (!channel.empty() && d.channel != channel) continue;
-    g.rows.push_back({{d.host.empty() ? "(none)" : d.host}, {d.channel}, number(d.messages)});
+    g.rows.push_back(
+        {{d.host.empty() ? "(none)" : d.host}, {d.channel}, number(d.messages), {state_text(d, s.when)}});
     g.targets.emplace_back(d.channel, d.host);
   }
   return g;

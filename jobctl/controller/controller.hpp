@@ -193,9 +193,17 @@ struct set_aside {  ///< a program found it damaged
   message_id id;
 };
 enum class severity : std::uint8_t { info, warning, problem };
+/// What a line is about, for those who follow events.
+enum class subject : std::uint8_t {
+  other,
+  destination_blocked,    ///< it counts as dead: its messages wait, but for one at a time
+  destination_unblocked,  ///< it does not any more
+};
 struct report {  ///< one line for the log
   jobctl::action::severity severity;
   std::string text;
+  subject about = subject::other;
+  channel_no channel{};  ///< unless `about` is other
 };
 }  // namespace action
 using action_list = std::vector<
@@ -259,6 +267,7 @@ struct destination_figures {
   std::uint32_t ready = 0, in_hand = 0, deferred_or_held = 0;
   jobctl::barrier barrier = jobctl::barrier::none;
   time_point until{};             ///< epoch: not a matter of time
+  bool dead = false;              ///< counts as dead: also while its probe waits for a program
   std::uint32_t failures = 0;     ///< attempts in a row that failed; only counted where a limit needs it
   std::uint32_t concurrency = 0;  ///< allowed now; 0: no limit
 };
@@ -273,6 +282,7 @@ struct channel_figures {
   std::uint64_t finished = 0, attempts_failed = 0;  ///< since start
   std::uint64_t warned = 0, expired = 0;            ///< likewise: steps of schedules done with, and last ones
   std::uint32_t workers = 0, jobs = 0;
+  std::uint32_t dead_destinations = 0;
   bool stopped = false;
   time_point oldest{};  ///< commit time of the oldest ready message; epoch: none
   /// Ready messages wait for their delivery window: when that changes next. Epoch: none does.
@@ -291,6 +301,9 @@ struct destination_count {
   channel_no channel{};
   std::string_view host;  ///< valid until the next event
   std::uint64_t messages = 0;
+  jobctl::barrier barrier = jobctl::barrier::none;
+  time_point until{};  ///< epoch: not a matter of time
+  bool dead = false;
 };
 
 /// The destinations with the most messages, and how much the others have.

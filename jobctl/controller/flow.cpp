@@ -47,6 +47,8 @@ void controller::impl::regulate(std::uint32_t number) {
       found = c.host_rule_index.find(std::string(name));
     }
   }
+  if (d.flow != none && limits_of(d).failures == 0)
+    unblock(number, "no longer counts as dead: its host_failures is 0 now");
   if (d.flow != none && !limits_of(d).regulate()) {
     if (flows[d.flow].position != none) flow_timers.remove(flows, d.flow);
     flows.release(std::exchange(d.flow, none));
@@ -54,7 +56,6 @@ void controller::impl::regulate(std::uint32_t number) {
     if (d.count == 0) return drop_destination(number);
   }
   if (limits_of(d).regulate() && d.in_hand > 0) flow_of(number);
-  if (d.flow != none && limits_of(d).failures == 0) flows[d.flow].state = flow::breaker::closed;
   review_flow(number);
 }
 
@@ -197,28 +198,39 @@ void controller::impl::break_circuit(std::uint32_t number) {
   destination& d = destinations[number];
   flow& f = flows[d.flow];
   const host_limits& l = limits_of(d);
-  if (f.state == flow::breaker::closed)
+  if (f.state == flow::breaker::closed) {
+    ++channels[d.channel].dead;
     report(action::severity::warning,
            "channel " + channels[d.channel].limits.name + ": " + std::to_string(f.failures) +
                " attempts in a row failed for " + (d.host.empty() ? "its only destination" : d.host) +
                "; one message is tried every " + std::to_string(l.probe_every.count() / 1000) +
-               " s, the others wait");
+               " s, the others wait",
+           action::subject::destination_blocked, d.channel);
+  }
   f.state = flow::breaker::open;
   f.probe = none;
   f.open_until = now + std::max<moment>(l.probe_every.count(), 1);
   review_flow(number);
 }
 
-// What failed while it was dead does not wait for its backoff.
-void controller::impl::close_circuit(std::uint32_t number) {
-  destination& d = destinations[number];
+void controller::impl::unblock(std::uint32_t number, const char* why) {
+  const destination& d = destinations[number];
   flow& f = flows[d.flow];
+  if (f.state == flow::breaker::closed) return;
   f.state = flow::breaker::closed;
   f.probe = none;
+  channel_state& c = channels[d.channel];
+  --c.dead;
+  report(action::severity::info,
+         "channel " + c.limits.name + ": " + (d.host.empty() ? "its only destination" : d.host) + ' ' + why,
+         action::subject::destination_unblocked, d.channel);
+}
+
+// What failed while it was dead does not wait for its backoff.
+void controller::impl::close_circuit(std::uint32_t number) {
+  unblock(number, "takes messages again");
+  destination& d = destinations[number];
   const std::uint32_t channel = d.channel;
-  report(action::severity::info, "channel " + channels[channel].limits.name + ": " +
-                                     (d.host.empty() ? "its only destination" : d.host) +
-                                     " takes messages again");
   auto& deferred = d.at[static_cast<unsigned>(place::deferred)];
   std::uint32_t before = none;
   int left = most_revived;
@@ -258,6 +270,7 @@ bool controller::impl::flow_over(std::uint32_t number) {
 void controller::impl::drop_destination(std::uint32_t number) {
   destination& d = destinations[number];
   if (d.flow != none) {
+    unblock(number, "is forgotten: nothing has waited for it for a while");
     if (flows[d.flow].position != none) flow_timers.remove(flows, d.flow);
     flows.release(d.flow);
   }

@@ -110,8 +110,8 @@ struct controller::impl {
   }
   moment from_wall(time_point t) const { return t.time_since_epoch().count() + skew; }
   time_point to_wall(moment m) const { return time_point{milliseconds{m - skew}}; }
-  void report(action::severity s, std::string text) {
-    actions.emplace_back(action::report{s, std::move(text)});
+  void report(action::severity s, std::string text, action::subject about = {}, std::uint32_t channel = 0) {
+    actions.emplace_back(action::report{s, std::move(text), about, channel_no{channel}});
   }
   std::uint32_t channel_named(std::string_view name);
   /// For those who watch.
@@ -166,6 +166,8 @@ struct controller::impl {
   void flow_due(std::uint32_t flow);
   void break_circuit(std::uint32_t destination);
   void close_circuit(std::uint32_t destination);
+  /// It counts as dead no more, if it did; `why` completes a sentence about it.
+  void unblock(std::uint32_t destination, const char* why);
   /// The last message has gone: is there nothing to remember? Else a timer is set for its end.
   bool flow_over(std::uint32_t destination);
   void drop_destination(std::uint32_t destination);

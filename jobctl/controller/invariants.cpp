@@ -131,7 +131,7 @@ std::string controller::check_invariants() const {
   }
   if (s.files.size() != s.file_index.size()) return "the index of files has others";
 
-  std::vector<std::uint64_t> open(s.channels.size()), crowded(s.channels.size());
+  std::vector<std::uint64_t> open(s.channels.size()), crowded(s.channels.size()), dead(s.channels.size());
   // The lists of destinations and the rings hold exactly what the channels count.
   for (std::uint32_t d = s.destinations.next_live(0); d < s.destinations.end();
        d = s.destinations.next_live(d + 1)) {
@@ -155,6 +155,7 @@ std::string controller::check_invariants() const {
       return "destination " + dest.host + ": " + wrong;
     open[dest.channel] += dest.open;
     crowded[dest.channel] += dest.crowded;
+    dead[dest.channel] += dest.flow != none && s.flows[dest.flow].state != flow::breaker::closed ? 1 : 0;
   }
 
   std::vector<std::uint32_t> in_pool(s.pools.size()), making_room(s.pools.size());
@@ -184,6 +185,7 @@ std::string controller::check_invariants() const {
     }
     jobs += c.jobs.size();
     in_pool[c.pool] += static_cast<std::uint32_t>(c.jobs.size());
+    if (c.dead != dead[n]) return channel + ": its number of dead destinations is wrong";
     if (c.open != open[n] || c.crowded != crowded[n]) return channel + ": what may be given out is wrong";
     if (c.ready > 0 && c.hours_until <= s.now) return channel + ": its delivery window was not looked at";
     if (c.ready > 0 && c.hours_until != std::numeric_limits<moment>::max() &&

@@ -113,6 +113,7 @@ channel_figures controller::figures(channel_no number) const {
   f.expired = c.expired;
   f.workers = static_cast<std::uint32_t>(c.workers.size());
   f.jobs = static_cast<std::uint32_t>(c.jobs.size());
+  f.dead_destinations = c.dead;
   f.stopped = c.limits.stopped;
   // The lists are first in, first out, but for what came back: so the oldest is at the head of one of them.
   constexpr int most_lists = 1000;
@@ -150,7 +151,10 @@ destination_figures controller::impl::figures_of(std::uint32_t number) const {
   moment until = 0;
   f.barrier = barrier_of(d, until);
   if (until != 0) f.until = to_wall(until);
-  if (d.flow != none) f.failures = flows[d.flow].failures;
+  if (d.flow != none) {
+    f.failures = flows[d.flow].failures;
+    f.dead = flows[d.flow].state != flow::breaker::closed;
+  }
   f.concurrency = allowed_in_hand(d);
   return f;
 }
@@ -224,6 +228,13 @@ destination_counts controller::largest_destinations(std::size_t most) const {
     std::ranges::push_heap(heap, more);
   }
   std::ranges::sort_heap(heap, more);
+  for (destination_count& row : heap) {
+    destination_figures figures;
+    find_destination(row.channel, row.host, figures);
+    row.barrier = figures.barrier;
+    row.until = figures.until;
+    row.dead = figures.dead;
+  }
   return found;
 }
 

@@ -161,6 +161,7 @@ struct channel_state {
 
   std::uint64_t ready = 0, in_hand = 0, deferred = 0, held = 0, bytes = 0;
   std::uint64_t open = 0, crowded = 0;  ///< sums of its destinations'
+  std::uint32_t dead = 0;               ///< of its destinations, those whose circuit is not closed
   std::uint64_t finished = 0, attempts_failed = 0, warned = 0, expired = 0;
   channel_totals totals;
   std::uint64_t ready_at[priorities] = {};  ///< of `ready`

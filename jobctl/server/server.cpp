@@ -67,6 +67,15 @@ log_level level_of(action::severity s) {
   return log_level::error;
 }
 
+event_kind event_of(action::subject about) {
+  switch (about) {
+    case action::subject::destination_blocked: return event_kind::destination_blocked;
+    case action::subject::destination_unblocked: return event_kind::destination_unblocked;
+    case action::subject::other: break;
+  }
+  return event_kind::report;
+}
+
 }  // namespace
 
 struct server::impl {
@@ -189,7 +198,9 @@ struct server::impl {
                    [&](const action::set_aside& a) { upkeep_.carry_out(a); },
                    [&](const action::report& a) {
                      write_log(level_of(a.severity), a.text);
-                     if (a.severity != action::severity::info)
+                     if (a.about != action::subject::other)
+                       happened(event_of(a.about), a.channel, a.text);
+                     else if (a.severity != action::severity::info)
                        happened(event_kind::report, event_log::no_channel, a.text);
                    },
                },

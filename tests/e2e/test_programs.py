@@ -1,5 +1,6 @@
 """Channel programs that do not finish, die, are slow, are several, or are started by hand."""
 
+import json
 import os
 import subprocess
 import time
@@ -60,11 +61,22 @@ class Programs(unittest.TestCase):
         self.submit(6)
         wait_for("the others to wait", lambda: self.figures("blocked") and self.figures("deferred") >= 2)
         self.assertIn("counts as dead", self.site.jobctl("why", "moody.example").stdout.decode())
+        self.assertEqual(1, self.figures("dead_destinations"))
+        self.assertIn("1 dead destination", self.site.jobctl("summary").stdout.decode())
+        top = json.loads(self.site.jobctl("top", "--json").stdout)
+        self.assertEqual([("moody.example", True)], [(d["host"], d["dead"]) for d in top["destinations"]])
         wait_for("a probe", lambda: len(self.journal("begin")) >= 3)
         self.mood("deliver")
         self.site.drain()  # also those that were deferred for an hour
         self.assertEqual(6, len({id_ for _, id_, word in self.journal("end") if word == "deliver"}))
         self.assertIn("moody.example takes messages again", self.site.log())
+        self.assertEqual(0, self.figures("dead_destinations"))
+        log = self.site.jobctl("log", "--json", "--event", "destination-blocked,destination-unblocked").stdout
+        told = [json.loads(line) for line in log.splitlines()]
+        self.assertEqual(["destination-blocked", "destination-unblocked"], [e["event"] for e in told])
+        for e in told:
+            self.assertEqual("moody", e["channel"])
+            self.assertIn("moody.example", e["text"])
 
     def test_a_deferred_message_is_tried_again_by_itself_when_its_time_has_come(self):
         self.site.configure(CONF.replace("backoff = 1h", "backoff = 1s"))

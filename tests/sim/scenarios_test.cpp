@@ -69,8 +69,8 @@ BOOST_AUTO_TEST_CASE(half_a_million_messages_to_a_dead_host_do_not_slow_down_the
   // The first attempts at once; then one in each interval, which begins when the last has failed.
   BOOST_TEST_REQUIRE(tries.size() > 8u);
   for (std::size_t i = 5; i < tries.size(); ++i) BOOST_TEST((i == 5 || tries[i] - tries[i - 1] >= 5min));
-  BOOST_TEST(std::count_if(tries.begin(), tries.end(), [&](time_point t) { return t > both.now - 1h; }) <=
-             60 / 5);
+  BOOST_TEST(std::count_if(tries.begin(), tries.end(), [&](time_point t) { return t > both.now - 55min; }) <=
+             55 / 5);
   // It comes back: then everything flows at full speed, and the messages that failed with it.
   both.deliver = [](const mail&) { return fleet::attempt{200ms, outcome::finished, {}}; };
   BOOST_TEST(both.run_until(6min, [&] { return both.finished > live; }));
@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_full_pool_is_shared_by_weight) {
   }
   fleet f(l);
   f.deliver = [](const mail&) { return fleet::attempt{1s, outcome::finished, {}}; };
-  const std::uint32_t each = scaled(200'000);
+  const std::uint32_t each = 100'000;
   const auto fill = [&](std::uint32_t c) { f.queue(c, each, [](mail& m, std::uint32_t) { m.host = "h"; }); };
   fill(0);  // the lightest has the whole pool when the others come
   f.run(10s);

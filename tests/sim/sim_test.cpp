@@ -1,4 +1,4 @@
-// The controller in simulated hours. SIM_SEED=N repeats one; JOBCTL_TEST_LONG=1 runs ten times as many.
+// The controller in simulated hours. SIM_SEED=N repeats one; JOBCTL_TEST_LONG=1 runs twenty times as many.
 #include "effort.hpp"
 #include "jobctl/controller/controller.hpp"
 #include "simulation.hpp"
@@ -22,7 +22,7 @@ jobctl::channel_limits channel_named_l() {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(an_hour_of_traffic_keeps_every_promise_whatever_the_seed) {
-  std::uint64_t first = 1, count = 2000;
+  std::uint64_t first = 1, count = 1000;
   if (const char* value = std::getenv("JOBCTL_TEST_LONG"); value != nullptr && *value == '1') count = 20'000;
   count /= test::effort_divisor;
   if (const char* value = std::getenv("SIM_SEED"); value != nullptr) {

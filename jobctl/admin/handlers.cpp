@@ -492,7 +492,9 @@ void get_status(exchange x) {
 void post_reload(exchange x) {
   const reload_report r = x.backend.reload();
   json::array lines(r.lines.begin(), r.lines.end());
-  if (r.ok) return x.answer(json_response(json::object{{"changed", std::move(lines)}}));
+  if (r.ok)
+    return x.answer(json_response(
+        json::object{{"changed", std::move(lines)}, {"notes", json::array(r.notes.begin(), r.notes.end())}}));
   response refused =
       json_response(json::object{{"error", "configuration"},
                                  {"detail", "the configuration is wrong; the old one stays in force"},

@@ -4,6 +4,7 @@
 #include "jobctl/admin/token.hpp"
 #include "jobctl/cli/check_queue.hpp"
 #include "jobctl/cli/site.hpp"
+#include "jobctl/server/setting_changes.hpp"
 
 #include <boost/json.hpp>
 
@@ -87,6 +88,7 @@ std::vector<std::string> notes_about(const settings& site) {
     if (c.program.empty())
       notes.push_back(fmt::format("channel {} has no program: its messages wait", c.name));
   }
+  for (std::string& line : ineffective_settings(site)) notes.push_back(std::move(line));
   note_addresses_without_route(site, notes);
   return notes;
 }

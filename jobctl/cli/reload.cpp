@@ -13,17 +13,18 @@ namespace po = boost::program_options;
 namespace json = boost::json;
 
 void describe(po::options_description& options) {
-  options.add_options()(
-      "json", po::bool_switch(),
-      "print {\"changed\": […]}, or {\"error\", \"detail\", \"problems\": […]}, as one JSON object");
+  options.add_options()("json", po::bool_switch(),
+                        "print {\"changed\": […], \"notes\": […]}, or {\"error\", \"detail\", \"problems\": "
+                        "[…]}, as one JSON object");
 }
 
-void print_lines(std::FILE* to, const json::value& body, std::string_view field) {
+void print_lines(std::FILE* to, const json::value& body, std::string_view field,
+                 std::string_view before = "") {
   const json::object* o = body.if_object();
   const json::value* lines = o ? o->if_contains(field) : nullptr;
   if (!lines || !lines->is_array()) return;
   for (const json::value& line : lines->get_array())
-    if (line.is_string()) fmt::print(to, "{}\n", std::string_view(line.get_string()));
+    if (line.is_string()) fmt::print(to, "{}{}\n", before, std::string_view(line.get_string()));
 }
 
 int run(const invocation& in) {
@@ -46,6 +47,7 @@ int run(const invocation& in) {
   if (changed && changed->is_array() && changed->get_array().empty())
     fmt::print(in.io.out, "nothing changed\n");
   print_lines(in.io.out, answer->body, "changed");
+  print_lines(in.io.out, answer->body, "notes", "note: ");
   return success;
 }
 

@@ -12,6 +12,7 @@
 #include "jobctl/server/periodic_runner.hpp"
 #include "jobctl/server/programs.hpp"
 #include "jobctl/server/queue_watch.hpp"
+#include "jobctl/server/setting_changes.hpp"
 #include "jobctl/server/site.hpp"
 #include "jobctl/server/stopped_channels.hpp"
 #include "jobctl/server/upkeep.hpp"
@@ -493,7 +494,9 @@ struct server::impl {
       return report;
     }
     report.ok = true;
-    report.lines = differences(settings, *loaded);
+    report.lines = setting_changes(settings, *loaded);
+    report.notes = notes_of_changes(settings, *loaded);
+    for (auto& note : ineffective_settings(*loaded)) report.notes.push_back(std::move(note));
     settings = std::move(*loaded);
     options.reopen_logs(settings);
     core.configure(now(), limits_of(settings, stopped_channels));
@@ -501,29 +504,16 @@ struct server::impl {
     periodic.configure(settings);
     watch.set_interval(settings.queue.sync_interval);
     for (const auto& line : report.lines) log(log_level::info, "reload: {}", line);
-    happened(event_kind::reloaded, event_log::no_channel, fmt::format("{}", fmt::join(report.lines, "; ")));
+    for (const auto& note : report.notes) log(log_level::info, "reload: note: {}", note);
+    if (report.lines.empty()) log(log_level::info, "reload: nothing has changed");
+    const std::size_t told = std::min<std::size_t>(report.lines.size(), 20);  // one event is no file
+    std::string text = fmt::format(
+        "{}",
+        fmt::join(report.lines.begin(), report.lines.begin() + static_cast<std::ptrdiff_t>(told), "; "));
+    if (told < report.lines.size()) text += fmt::format("; and {} more", report.lines.size() - told);
+    happened(event_kind::reloaded, event_log::no_channel, std::move(text));
     after_events();
     return report;
-  }
-
-  static std::vector<std::string> differences(const mta::config::settings& before,
-                                              const mta::config::settings& after) {
-    std::vector<std::string> lines;
-    for (const auto& c : after.channels) {
-      if (!before.find_channel(c.name)) lines.push_back(fmt::format("channel {} is new", c.name));
-    }
-    for (const auto& c : before.channels) {
-      if (!after.find_channel(c.name)) {
-        lines.push_back(
-            fmt::format("channel {} is no longer configured: its messages wait without a program", c.name));
-      }
-    }
-    if (mta::config::to_text(before) == mta::config::to_text(after))
-      lines.emplace_back("nothing has changed");
-    else
-      lines.push_back(fmt::format("in force: {} channels, {} pools, {} routes", after.channels.size(),
-                                  after.pools.size(), after.routes.size()));
-    return lines;
   }
 
   asio::io_context& io;

@@ -330,6 +330,8 @@ BOOST_AUTO_TEST_CASE(a_reload_tells_what_changed_or_every_problem) {
   server.next_reload = {true, {"channel fax: maxjobs 100 -> 5"}};
   BOOST_TEST(post("/v1/reload").at("changed").as_array().at(0).as_string() ==
              "channel fax: maxjobs 100 -> 5");
+  server.next_reload.notes = {"[pool B] has no effect: no channel is in it"};
+  BOOST_TEST(post("/v1/reload").at("notes").as_array().size() == 1u);
   server.next_reload = {false, {"jobctl.conf:3: a", "jobctl.conf:9: b"}};
   const json::object refused = post("/v1/reload", 422);
   BOOST_TEST(refused.at("error").as_string() == "configuration");

@@ -212,6 +212,8 @@ BOOST_AUTO_TEST_CASE(reload_prints_changes_or_problems) {
   BOOST_TEST(run({"reload"}).out == "nothing changed\n");
   site.on_loop([&] { site.server.next_reload = {true, {"channel fax: maxjobs"}}; });
   BOOST_TEST(run({"reload"}).out == "channel fax: maxjobs\n");
+  site.on_loop([&] { site.server.next_reload.notes = {"look at that"}; });
+  BOOST_TEST(run({"reload"}).out == "channel fax: maxjobs\nnote: look at that\n");
   site.on_loop([&] { site.server.next_reload = {false, {"jobctl.conf:3: a", "jobctl.conf:9: b"}}; });
   const auto refused = run({"reload"});
   BOOST_TEST(refused.status == 78);

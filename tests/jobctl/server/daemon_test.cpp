@@ -148,7 +148,7 @@ BOOST_FIXTURE_TEST_CASE(reload_takes_new_channels, site_fixture) {
   configure("[channel x]\n[channel y]\n");
   const auto report = server->reload();
   BOOST_TEST(report.ok);
-  BOOST_TEST(report.lines.front() == "channel y is new");
+  BOOST_TEST(report.lines.front() == "[channel y]: new");
   channel_program("y");
 }
 

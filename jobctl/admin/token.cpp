@@ -22,16 +22,16 @@ mta::result<std::string> read_token(const std::string& path) {
     return mta::error(
         mta::errc::not_configured,
         fmt::format("the token file {} may be read by everybody; 'chmod o-r {}' ends that", path, path));
-  std::string token(buffer, static_cast<std::size_t>(n));
-  token.erase(0, token.find_first_not_of(" \t\r\n"));
-  token.resize(token.find_last_not_of(" \t\r\n") + 1);
+  std::string_view token(buffer, static_cast<std::size_t>(n));
+  token.remove_prefix(std::min(token.find_first_not_of(" \t\r\n"), token.size()));
+  token = token.substr(0, token.find_last_not_of(" \t\r\n") + 1);
   const bool printable = std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; });
   if (token.size() < shortest_token || token.size() > longest_token || !printable)
     return mta::error(
         mta::errc::not_configured,
         fmt::format("the token file {}: expected one word of {} to {} letters, digits and signs", path,
                     shortest_token, longest_token));
-  return token;
+  return std::string(token);
 }
 
 }  // namespace jobctl::admin

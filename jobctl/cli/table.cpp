@@ -12,7 +12,7 @@ table::table(std::vector<column> columns) : columns_(std::move(columns)) {
 void table::add(std::vector<std::string> cells) {
   cells.resize(columns_.size());
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    if (cells[i].empty()) cells[i] = "-";
+    if (cells[i].empty()) cells[i].assign(1, '-');
     widths_[i] = std::max(widths_[i], cells[i].size());
   }
   rows_.push_back(std::move(cells));

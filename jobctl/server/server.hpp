@@ -135,7 +135,7 @@ struct order_outcome {
 
 struct reload_report {
   bool ok = false;
-  std::vector<std::string> lines;  ///< every problem ("FILE:LINE: TEXT"), or what was changed
+  std::vector<std::string> lines;    ///< every problem ("FILE:LINE: TEXT"), or what was changed
   std::vector<std::string> notes{};  ///< what somebody who changed something should know besides
 };
 

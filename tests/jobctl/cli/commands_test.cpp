@@ -1,5 +1,6 @@
 // The commands, run in this process against the API with a fake server behind it.
 #include "jobctl/admin/fake_server.hpp"
+#include "jobctl/cli/command.hpp"
 #include "jobctl/cli/memory_terminal.hpp"
 
 #include <boost/json.hpp>
@@ -293,6 +294,45 @@ BOOST_AUTO_TEST_CASE(wrong_orders_are_refused_before_anything_is_done) {
   BOOST_TEST(run({"hold", "--all", "--until", "yesterday"}).status == 64);
   BOOST_TEST(run({"hold", "--all", "--reason", "a\nb"}).status == 64);
   BOOST_TEST(lines_in(run({"ls", "--state", "ready", "--all", "--json"}).out) == 3u);
+}
+
+// Every command, every option that takes a number, a time, a size or one of some words.
+BOOST_AUTO_TEST_CASE(a_wrong_value_of_any_option_is_refused_and_changes_nothing) {
+  namespace cli = ::jobctl::cli;
+  site.add_messages("maildir", 3);
+  const std::string before = run({"summary", "--json"}).out;
+  const std::set<std::string> strict = {"N",        "M",     "SIZE", "AGE",  "TIME",  "STATE",
+                                        "PRIORITY", "EVENT", "WHEN", "WHAT", "CURSOR"};
+  int tried = 0;
+  for (const cli::command* c : cli::all_commands()) {
+    const auto described = cli::options_of(*c);
+    std::vector<std::string> operands;
+    if (c->operands) {
+      const std::string kind = described.find(c->operands, false).format_parameter();
+      operands.push_back(kind == "CHANNEL" ? "fax" : kind == "ID" ? "0C9V3K8ZC4S0R.1.17" : "maildir");
+    }
+    for (const auto& o : described.options()) {
+      if (o->long_name().empty() || o->semantic()->max_tokens() == 0 ||
+          (c->operands && o->long_name() == c->operands))
+        continue;
+      const std::string kind = o->format_parameter();
+      if (!strict.contains(kind.substr(0, kind.find(' ')))) continue;
+      for (const char* wrong : {"no-such!", "", "-5x", "99999999999999999999999"}) {
+        std::vector<std::string> arguments{c->name, "--" + o->long_name() + "=" + wrong};
+        arguments.insert(arguments.end(), operands.begin(), operands.end());
+        const auto r = run(arguments);
+        const std::string shown = std::string(c->name) + " --" + o->long_name() + "=" + wrong;
+        BOOST_TEST((r.status == 64 || r.status == 65),
+                   shown << " ended with " << r.status << ": " << r.out << r.err);
+        BOOST_TEST(!r.err.empty(), shown);
+        BOOST_TEST(r.out.empty(), shown << " printed " << r.out);
+        ++tried;
+      }
+    }
+    BOOST_TEST(run({c->name, "--no-such-option"}).status == 64, c->name);
+  }
+  BOOST_TEST(tried > 100);
+  BOOST_TEST(run({"summary", "--json"}).out == before);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -404,10 +404,10 @@ MTASDK_EXPORT int mtaDecodeMessagePartDelete(mta_decode_t* dctx, int item_code, 
    MTA_MAX_TO int, MTA_IGNORE_ERRORS, MTA_NOIGNORE_ERRORS, MTA_INTERACTIVE, MTA_ITEM_LIST (continues there),
    MTA_PRIV_ENABLE_PROC, MTA_PRIV_DISABLE_PROC void (*)(void). An input procedure is
    ssize_t (*)(const char **line): the length of a line without terminator; -1: no more; less: an error.
-   Errors: MTA_ACCESS (another user's name without privilege), MTA_BADARGS, MTA_FCREATE, MTA_FIO, MTA_FOPEN
-   (a source, or the configuration), MTA_NO (an address, an input procedure), MTA_NOMEM, MTA_NOSUCHCHAN,
-   MTA_NOSUCHITEM, MTA_ORDER (a header source behind a body source; no recipient), MTA_SIZE (initial header),
-   MTA_STRTRUERR. */
+   Errors: MTA_ACCESS (another user's name without privilege), MTA_AGAIN (trouble with the aliases, a full
+   channel), MTA_BADARGS, MTA_FCREATE, MTA_FIO, MTA_FOPEN (a source, or the configuration), MTA_NO (an
+   address, an input procedure), MTA_NOMEM, MTA_NOSUCHCHAN, MTA_NOSUCHITEM, MTA_ORDER (a header source behind
+   a body source; no recipient), MTA_SIZE (initial header), MTA_STRTRUERR. */
 MTASDK_EXPORT int mtaSend(mta_item_list_t* item_list);
 /* Frees the texts that mtaSend() left in item_smessage (MTA_ADR_STATUS). */
 MTASDK_EXPORT void mtaSendDispose(mta_item_list_t* item_list);

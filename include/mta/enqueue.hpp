@@ -94,7 +94,7 @@ class MTA_API submission {
 
   /// Adds a recipient, before the first write. Errors: errc::rejected (no route, or no address: the context
   /// says why; others may still be added), errc::out_of_range, errc::try_later (something is wrong with the
-  /// site's aliases).
+  /// site's aliases; the channel that the address leads to, or the queue, holds its `backlog_limit`).
   result<> add(std::string_view address, const recipient_options& = {});
   /// Adds bytes of header or body; lines end in LF or CRLF, and pieces may begin and end anywhere.
   result<> write(std::string_view bytes);

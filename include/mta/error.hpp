@@ -32,7 +32,8 @@ enum class errc {
   disconnected,        ///< no connection to the job controller
   timed_out,
   cancelled,  ///< a stop was requested
-  try_later,  ///< refused for now, for a reason that somebody has to see to (an aliases file with a mistake)
+  try_later,  ///< refused for now: a channel is full, or somebody has to see to an aliases file with a
+              ///< mistake
 };
 
 MTA_API const std::error_category& mta_category() noexcept;

@@ -63,6 +63,7 @@ json::object figures_to_json(const channel_figures& f) {
           {"jobs", f.jobs},
           {"dead_destinations", f.dead_destinations},
           {"stopped", f.stopped},
+          {"full", f.full},
           {"opens", json_time(f.hours_change)},
           {"finished", f.finished},
           {"failed_attempts", f.attempts_failed},
@@ -97,6 +98,12 @@ std::vector<channel_no> channels_by_name(const controller& state) {
 
 bool complete(const backend& b) { return b.progress().complete; }
 
+/// The queue as a whole.
+bool is_full(const controller& state) {
+  const auto all = state.full_backlogs();
+  return !all.empty() && all.front().channel == no_channel;
+}
+
 void get_summary(exchange x) {
   const controller& state = x.backend.state();
   json::array channels;
@@ -111,6 +118,7 @@ void get_summary(exchange x) {
   json::object totals = figures_to_json(total);
   totals.erase("stopped");
   totals.erase("opens");
+  totals["full"] = is_full(state);
   x.answer(json_response(json::object{{"time", json_time(x.backend.now())},
                                       {"complete", complete(x.backend)},
                                       {"channels", std::move(channels)},
@@ -217,6 +225,7 @@ json::object describe_channel(const backend& b, channel_no c) {
     o["pool"] = configured->pool;
     o["max_jobs"] = configured->max_jobs;
     o["thread_depth"] = configured->thread_depth;
+    o["backlog_limit"] = configured->backlog_limit;
   }
   for (auto& field : figures_to_json(state.figures(c))) o.insert(std::move(field));
   return o;

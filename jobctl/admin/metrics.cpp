@@ -67,6 +67,7 @@ void add(channel_row& to, const channel_row& other) {
   to.now.bytes += other.now.bytes;
   to.now.workers += other.now.workers;
   to.now.jobs += other.now.jobs;
+  to.now.full = to.now.full || other.now.full;
   to.now.dead_destinations += other.now.dead_destinations;
   if (other.now.oldest != time_point{} && (to.now.oldest == time_point{} || other.now.oldest < to.now.oldest))
     to.now.oldest = other.now.oldest;
@@ -122,6 +123,8 @@ void add_channels(exposition& out, const std::vector<channel_row>& rows, time_po
   each("jobctl_dead_destinations", "gauge",
        "Destination hosts that count as dead: one message is tried at a time, the others wait.",
        [](const channel_row& r) { return r.now.dead_destinations; });
+  each("jobctl_channel_full", "gauge", "1 for a channel that holds its backlog_limit: enqueuers are refused.",
+       [](const channel_row& r) { return r.now.full ? 1 : 0; });
   each("jobctl_enqueued_total", "counter", "Messages that came into the channel.",
        [](const channel_row& r) { return r.totals.enqueued; });
   each("jobctl_left_total", "counter", "Messages that left the channel, for whatever reason.",
@@ -162,6 +165,9 @@ void add_controller(exposition& out, backend& b) {
       std::chrono::duration<double>(b.started().time_since_epoch()).count());
   one("jobctl_index_complete", "gauge", "1 when the whole queue has been read since the start.",
       p.complete ? 1 : 0);
+  const auto full = b.state().full_backlogs();
+  one("jobctl_queue_full", "gauge", "1 when the whole queue holds its backlog_limit: enqueuers are refused.",
+      !full.empty() && full.front().channel == no_channel ? 1 : 0);
   one("jobctl_index_bytes", "gauge", "Memory of the index.", b.state().memory());
   one("jobctl_queue_files", "gauge", "Message files.", p.files);
   one("jobctl_damaged_total", "counter", "Entries and files found damaged since the start.", p.damaged);

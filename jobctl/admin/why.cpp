@@ -231,6 +231,13 @@ std::string describe(const backend& b, const crowd& c) {
   return text + ".";
 }
 
+std::string full_text(const controller& state, const full_backlog& f) {
+  return fmt::format(
+      "{} holds {}, and its backlog_limit is {}: whoever enqueues more is told to try again later. ",
+      f.channel == no_channel ? "The queue" : "Channel " + state.channel_name(f.channel),
+      messages(f.messages), f.limit);
+}
+
 void explain(backend& b, explanation e, const crowd& c, answer reply) {
   e.next = c.next;
   if (c.ready + c.in_hand + c.deferred + c.held == 0)
@@ -269,7 +276,9 @@ void get_why(backend& b, const std::string& what, answer reply) {
   if (channel_no c{}; find_channel(state, what, c)) {
     e.kind = "channel";
     filter.channel = what;
-    if (state.figures(c).stopped) e.text = fmt::format("Channel {} is stopped. ", what);
+    for (const full_backlog& f : state.full_backlogs())
+      if (f.channel == c || f.channel == no_channel) e.text += full_text(state, f);
+    if (state.figures(c).stopped) e.text += fmt::format("Channel {} is stopped. ", what);
     return explain(b, std::move(e), look_at(state, filter), std::move(reply));
   }
   e.kind = "host";

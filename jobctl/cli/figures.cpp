@@ -22,6 +22,7 @@ channel_sample channel_of(const json::object& row, std::string name) {
   c.programs = number_field(row, "workers");
   c.dead_destinations = number_field(row, "dead_destinations");
   c.stopped = flag_field(row, "stopped");
+  c.full = flag_field(row, "full");
   c.oldest = text_field(row, "oldest");
   return c;
 }
@@ -37,6 +38,7 @@ json::object to_json(const channel_sample& c) {
           {"jobs", c.jobs},
           {"programs", c.programs},
           {"dead_destinations", c.dead_destinations},
+          {"full", c.full},
           {"oldest", or_null(c.oldest)},
           {"finished_per_second", c.finished_rate},
           {"failed_per_second", c.failed_rate}};

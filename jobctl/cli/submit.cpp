@@ -334,7 +334,7 @@ const command submit_command = {
     "  67   a recipient is not an address\n"
     "  68   there is no route for a recipient\n"
     "  74   standard input cannot be read\n"
-    "  75   no space, an I/O error, or a mistake in the aliases: nothing was queued, try again later\n"
+    "  75   no space, a full channel, an I/O error, or wrong aliases: nothing was queued, try again later\n"
     "  77   no permission to write the queue\n"
     "  78   the configuration is wrong",
     describe,

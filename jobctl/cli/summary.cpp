@@ -18,9 +18,12 @@ void describe(po::options_description& options) {
 }
 
 std::string remarks(const json::object& row) {
-  std::string text = flag_field(row, "stopped") ? "stopped" : "";
+  std::string text;
+  const auto add = [&](const std::string& remark) { text += (text.empty() ? "" : ", ") + remark; };
+  if (flag_field(row, "stopped")) add("stopped");
+  if (flag_field(row, "full")) add("full");
   if (const auto dead = number_field(row, "dead_destinations"); dead > 0)
-    text += fmt::format("{}{} dead destination{}", text.empty() ? "" : ", ", dead, dead == 1 ? "" : "s");
+    add(fmt::format("{} dead destination{}", dead, dead == 1 ? "" : "s"));
   return text.empty() ? " " : text;
 }
 

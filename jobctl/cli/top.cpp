@@ -61,9 +61,11 @@ cell age(const std::string& since, time_point now) {
 }
 
 std::string remarks(const channel_sample& c) {
-  std::string text = c.stopped ? "stopped" : "";
-  if (c.dead_destinations > 0)
-    text += fmt::format("{}{} dead", text.empty() ? "" : ", ", c.dead_destinations);
+  std::string text;
+  const auto add = [&](const std::string& remark) { text += (text.empty() ? "" : ", ") + remark; };
+  if (c.stopped) add("stopped");
+  if (c.full) add("full");
+  if (c.dead_destinations > 0) add(fmt::format("{} dead", c.dead_destinations));
   return text;
 }
 
@@ -265,10 +267,10 @@ class top_screen {
 
   std::string heading() const {
     const sample& s = *sample_;
-    return fmt::format("jobctl {}  {}  {} waiting  {} held  {}/s finished  {}/s failed  {} destinations{}",
+    return fmt::format("jobctl {}  {}  {} waiting  {} held  {}/s finished  {}/s failed  {} destinations{}{}",
                        s.state, iso_time(s.when), s.total.waiting(), s.total.held,
                        rate_text(s.total.finished_rate), rate_text(s.total.failed_rate), s.destination_count,
-                       paused_ ? "  PAUSED" : "");
+                       s.total.full ? "  FULL" : "", paused_ ? "  PAUSED" : "");
   }
   std::string title() const {
     switch (view_) {

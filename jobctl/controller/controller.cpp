@@ -67,12 +67,14 @@ void controller::impl::settle() {
     const std::uint32_t c = touched.back();
     touched.pop_back();
     channels[c].touched = false;
+    review_backlog(c);
     look_at_hours(c);
     retire(c);
     serve(c);
     staff(c);
     arm(c);
   }
+  review_whole_backlog();
 }
 
 void controller::clock(time_point now) {
@@ -128,6 +130,7 @@ void controller::configure(time_point now, const limits& l) {
   impl& s = *impl_;
   s.begin(now);
   s.lease_batch = std::max<std::uint32_t>(l.lease_batch, 1);
+  s.backlog_limit = l.backlog_limit;
 
   s.pools.clear();
   for (const pool_limits& p : l.pools) s.pools.push_back({p, 0, 0, {}});
@@ -140,6 +143,7 @@ void controller::configure(time_point now, const limits& l) {
   for (channel_state& c : s.channels) {
     c.configured = false;
     c.limits.has_program = false;
+    c.limits.backlog_limit = 0;
     c.pool = 0;
     c.waiting = false;
   }

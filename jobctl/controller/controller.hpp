@@ -42,6 +42,8 @@ enum class worker_no : std::uint64_t {};  ///< a connected channel program (a se
 enum class job_no : std::uint64_t {
 };  ///< a launched process; never reused; 0: the worker was started by hand
 
+inline constexpr channel_no no_channel{~0u};  ///< where something may be about none, or all
+
 struct pool_limits {
   std::string name;
   std::uint32_t job_limit = 10;  ///< simultaneous processes of all channels of the pool
@@ -100,6 +102,7 @@ struct channel_limits {
   milliseconds relaunch_first{1000},
       relaunch_last{300'000};         ///< delay after a program that died at once; doubles
   bool stopped = false;               ///< configured or ordered to start nothing
+  std::uint64_t backlog_limit = 0;    ///< messages; with so many it is full; 0: never
   std::uint32_t weight = 1;           ///< its share of its pool's places, when they are scarce
   host_limits hosts;                  ///< of its destinations
   std::vector<host_rule> host_rules;  ///< of some; the exact one wins, then the longest
@@ -108,7 +111,8 @@ struct channel_limits {
 struct limits {
   std::vector<pool_limits> pools;  ///< the first serves channels that name no pool
   std::vector<channel_limits> channels;
-  std::uint32_t lease_batch = 64;  ///< most messages handed out in one action
+  std::uint32_t lease_batch = 64;   ///< most messages handed out in one action
+  std::uint64_t backlog_limit = 0;  ///< of all channels together; 0: none
 };
 
 /// A message as an enqueuer announces it or a scan finds it.
@@ -198,12 +202,14 @@ enum class subject : std::uint8_t {
   other,
   destination_blocked,    ///< it counts as dead: its messages wait, but for one at a time
   destination_unblocked,  ///< it does not any more
+  backlog_full,           ///< of a channel, or of all of them: no_channel
+  backlog_relieved,
 };
 struct report {  ///< one line for the log
   jobctl::action::severity severity;
   std::string text;
   subject about = subject::other;
-  channel_no channel{};  ///< unless `about` is other
+  channel_no channel = no_channel;  ///< unless `about` is other
 };
 }  // namespace action
 using action_list = std::vector<
@@ -284,6 +290,7 @@ struct channel_figures {
   std::uint32_t workers = 0, jobs = 0;
   std::uint32_t dead_destinations = 0;
   bool stopped = false;
+  bool full = false;    ///< it has its backlog_limit, and has not shrunk by a tenth of that since
   time_point oldest{};  ///< commit time of the oldest ready message; epoch: none
   /// Ready messages wait for their delivery window: when that changes next. Epoch: none does.
   time_point hours_change{};
@@ -294,6 +301,12 @@ struct pool_figures {
   std::uint32_t jobs = 0, job_limit = 0;
   std::vector<channel_no> waiting;   ///< that want to launch one more, in turn
   std::vector<channel_no> channels;  ///< that share it
+};
+
+/// A channel whose enqueuers are to be refused, or the queue as a whole.
+struct full_backlog {
+  channel_no channel = no_channel;
+  std::uint64_t messages = 0, limit = 0;
 };
 
 /// A destination host of a channel.
@@ -433,6 +446,9 @@ class controller {
   bool find_destination(channel_no, std::string_view host, destination_figures&) const;
   /// Looks at every destination: microseconds for a thousand of them.
   destination_counts largest_destinations(std::size_t most) const;
+
+  /// What is full at present, all channels together first (backlog.cpp).
+  std::vector<full_backlog> full_backlogs() const;
 
   // --- totals, over restarts (totals.cpp)
   /// What an earlier controller had counted; before any message of the channel is found.

@@ -205,7 +205,7 @@ void controller::impl::break_circuit(std::uint32_t number) {
                " attempts in a row failed for " + (d.host.empty() ? "its only destination" : d.host) +
                "; one message is tried every " + std::to_string(l.probe_every.count() / 1000) +
                " s, the others wait",
-           action::subject::destination_blocked, d.channel);
+           action::subject::destination_blocked, channel_no{d.channel});
   }
   f.state = flow::breaker::open;
   f.probe = none;
@@ -223,7 +223,7 @@ void controller::impl::unblock(std::uint32_t number, const char* why) {
   --c.dead;
   report(action::severity::info,
          "channel " + c.limits.name + ": " + (d.host.empty() ? "its only destination" : d.host) + ' ' + why,
-         action::subject::destination_unblocked, d.channel);
+         action::subject::destination_unblocked, channel_no{d.channel});
 }
 
 // What failed while it was dead does not wait for its backoff.

@@ -77,6 +77,8 @@ struct controller::impl {
 
   // --- the rest
   std::uint32_t lease_batch = 64;
+  std::uint64_t backlog_limit = 0;
+  bool full = false;  ///< all channels together
   bool shutting_down = false;
   moment now = 0;
   moment skew = 0;                     ///< controller time less wall clock
@@ -110,8 +112,9 @@ struct controller::impl {
   }
   moment from_wall(time_point t) const { return t.time_since_epoch().count() + skew; }
   time_point to_wall(moment m) const { return time_point{milliseconds{m - skew}}; }
-  void report(action::severity s, std::string text, action::subject about = {}, std::uint32_t channel = 0) {
-    actions.emplace_back(action::report{s, std::move(text), about, channel_no{channel}});
+  void report(action::severity s, std::string text, action::subject about = {},
+              channel_no channel = no_channel) {
+    actions.emplace_back(action::report{s, std::move(text), about, channel});
   }
   std::uint32_t channel_named(std::string_view name);
   /// For those who watch.
@@ -254,6 +257,10 @@ struct controller::impl {
   void job_failed(std::uint32_t channel, const job&, const std::string& what);
   void end_job(job_no, bool clean, const std::string& words);
   void stop_surplus();
+
+  // --- backlog.cpp: how much may be queued. Looked at when an event is over.
+  void review_backlog(std::uint32_t channel);
+  void review_whole_backlog();
 
   // --- listing.cpp
   destination_figures figures_of(std::uint32_t destination) const;

@@ -196,6 +196,9 @@ std::string controller::check_invariants() const {
         if (s.workers[w].credit > 0) return channel + ": a message waits while a program could take it";
     if (s.wants_launch(c) && s.pools[c.pool].jobs < s.pools[c.pool].limits.job_limit)
       return channel + ": it wants another program and there is a place, but none is launched";
+    if (const std::uint64_t limit = c.limits.backlog_limit, there = f.ready + f.in_hand + f.deferred + f.held;
+        limit == 0 ? c.full : (c.full ? there <= limit - (limit + 9) / 10 : there >= limit))
+      return channel + ": whether it is full is wrong";
     if (c.touched) return channel + ": it was not seen to";
   }
   if (jobs != s.jobs.size()) return "there are jobs of no channel";

@@ -115,6 +115,7 @@ channel_figures controller::figures(channel_no number) const {
   f.jobs = static_cast<std::uint32_t>(c.jobs.size());
   f.dead_destinations = c.dead;
   f.stopped = c.limits.stopped;
+  f.full = c.full;
   // The lists are first in, first out, but for what came back: so the oldest is at the head of one of them.
   constexpr int most_lists = 1000;
   int looked_at = 0;

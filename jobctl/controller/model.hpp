@@ -153,6 +153,7 @@ struct pool_state {
 struct channel_state {
   channel_limits limits;  ///< its `stopped` is the present state
   bool configured = false;
+  bool full = false;  ///< see channel_limits::backlog_limit
   bool configured_stopped = false;
   std::uint32_t pool = 0;
 

@@ -161,6 +161,7 @@ void controller::impl::forget(std::uint32_t i) {
   review(m.file);
   destination& d = destinations[m.destination];
   channel_state& c = channels[d.channel];
+  touch(d.channel);
   c.bytes -= m.size;
   ++c.totals.left;
   if (--d.count == 0 && flow_over(m.destination)) drop_destination(m.destination);

@@ -32,6 +32,8 @@ enum class event_kind : std::uint8_t {
   channel_started,
   destination_blocked,
   destination_unblocked,
+  backlog_full,  ///< of a channel, or with none of the whole queue: enqueuers are refused
+  backlog_relieved,
   reloaded,
   started,
   stopping,
@@ -62,6 +64,8 @@ inline constexpr std::string_view event_names[] = {
     "channel-started",
     "destination-blocked",
     "destination-unblocked",
+    "backlog-full",
+    "backlog-relieved",
     "reloaded",
     "started",
     "stopping",
@@ -81,7 +85,7 @@ struct event {
 
 class event_log {
  public:
-  static constexpr channel_no no_channel{~0u};
+  static constexpr channel_no no_channel = jobctl::no_channel;
   /// Enough for about 80,000 messages from queued to finished; 40 bytes each, taken as they are needed.
   static constexpr std::size_t default_capacity = 262'144;
 

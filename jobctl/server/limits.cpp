@@ -34,6 +34,7 @@ host_limits combined(const mta::config::host_settings& first, const mta::config:
 limits limits_of(const mta::config::settings& s, const std::set<std::string>& stopped) {
   limits all;
   all.lease_batch = s.controller.lease_batch;
+  all.backlog_limit = s.queue.backlog_limit;
   for (const auto& pool : s.pools) all.pools.push_back({pool.name, pool.job_limit});
   for (const auto& c : s.channels) {
     channel_limits one;
@@ -59,6 +60,7 @@ limits limits_of(const mta::config::settings& s, const std::set<std::string>& st
     one.max_life = c.max_life_time;
     one.max_messages = c.max_life_askwork;
     one.files_per_job = c.files_per_job;
+    one.backlog_limit = c.backlog_limit;
     one.relaunch_first = s.controller.relaunch_first;
     one.relaunch_last = s.controller.relaunch_last;
     one.stopped = c.stopped || stopped.contains(c.name);

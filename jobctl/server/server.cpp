@@ -3,6 +3,7 @@
 #include "enqueue/aliases.hpp"
 #include "jobctl/launcher/channel_command.hpp"
 #include "jobctl/launcher/launcher.hpp"
+#include "jobctl/server/backlog_file.hpp"
 #include "jobctl/server/counters_file.hpp"
 #include "jobctl/server/limits.hpp"
 #include "jobctl/server/listener.hpp"
@@ -72,6 +73,8 @@ event_kind event_of(action::subject about) {
   switch (about) {
     case action::subject::destination_blocked: return event_kind::destination_blocked;
     case action::subject::destination_unblocked: return event_kind::destination_unblocked;
+    case action::subject::backlog_full: return event_kind::backlog_full;
+    case action::subject::backlog_relieved: return event_kind::backlog_relieved;
     case action::subject::other: break;
   }
   return event_kind::report;
@@ -95,6 +98,7 @@ struct server::impl {
         processes(io, {settings.log_directory()},
                   [this](std::uint64_t job, pid_t pid, int status) { process_ended(job, pid, status); }),
         periodic(io, [this] { after_events(); }),
+        backlogs(io, core, settings.backlog_file()),
         upkeep_(upkeep::surroundings{io, pool, store, mta::queue::real_file_io(), core, counters,
                                      [this] { return std::size_t{settings.queue.keep_spare_files}; },
                                      [this] { return settings.queue.reserve.bytes; },
@@ -183,29 +187,31 @@ struct server::impl {
   }
 
   void carry_out(const action_list::value_type& any) {
-    std::visit(overloaded{
-                   [&](const action::lease& a) {
-                     if (progress.first_lease == time_point{}) progress.first_lease = now();
-                     clients.lease(a);
-                   },
-                   [&](const action::launch& a) { launch(a); },
-                   [&](const action::stop_worker& a) {
-                     clients.stop_worker(a.worker, a.why, settings.controller.stop_timeout);
-                   },
-                   [&](const action::recycle& a) { upkeep_.carry_out(a); },
-                   [&](const action::compact& a) { upkeep_.carry_out(a); },
-                   [&](const action::write_state& a) { upkeep_.carry_out(a); },
-                   [&](const action::notice& a) { notices_.carry_out(a); },
-                   [&](const action::set_aside& a) { upkeep_.carry_out(a); },
-                   [&](const action::report& a) {
-                     write_log(level_of(a.severity), a.text);
-                     if (a.about != action::subject::other)
-                       happened(event_of(a.about), a.channel, a.text);
-                     else if (a.severity != action::severity::info)
-                       happened(event_kind::report, event_log::no_channel, a.text);
-                   },
-               },
-               any);
+    std::visit(
+        overloaded{
+            [&](const action::lease& a) {
+              if (progress.first_lease == time_point{}) progress.first_lease = now();
+              clients.lease(a);
+            },
+            [&](const action::launch& a) { launch(a); },
+            [&](const action::stop_worker& a) {
+              clients.stop_worker(a.worker, a.why, settings.controller.stop_timeout);
+            },
+            [&](const action::recycle& a) { upkeep_.carry_out(a); },
+            [&](const action::compact& a) { upkeep_.carry_out(a); },
+            [&](const action::write_state& a) { upkeep_.carry_out(a); },
+            [&](const action::notice& a) { notices_.carry_out(a); },
+            [&](const action::set_aside& a) { upkeep_.carry_out(a); },
+            [&](const action::report& a) {
+              write_log(level_of(a.severity), a.text);
+              if (a.about != action::subject::other) happened(event_of(a.about), a.channel, a.text);
+              if (a.about == action::subject::backlog_full || a.about == action::subject::backlog_relieved)
+                backlogs.changed();
+              if (a.about == action::subject::other && a.severity != action::severity::info)
+                happened(event_kind::report, event_log::no_channel, a.text);
+            },
+        },
+        any);
   }
 
   // In the turn in which they change: nothing that was told to anybody is forgotten with a kill -9.
@@ -453,6 +459,7 @@ struct server::impl {
     totals_timer.cancel();
     clients.close_all();
     door.close();
+    backlogs.remove();
     log(log_level::info, "stopped");
     options.on_stopped();
   }
@@ -545,6 +552,7 @@ struct server::impl {
   work_pool pool;
   launcher processes;
   periodic_runner periodic;
+  backlog_file backlogs;
   upkeep upkeep_;
   notices notices_;
   orders orders_;
@@ -572,6 +580,7 @@ mta::result<> server::open() {
   if (!stopped) return stopped.error();
   i.stopped_channels = std::move(*stopped);
   i.progress.started = now();
+  i.backlogs.remove();  // of one that was killed
   i.open_totals();
   i.core.observe(true);
   i.core.configure(i.progress.started, limits_of(i.settings, i.stopped_channels));

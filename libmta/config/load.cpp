@@ -285,7 +285,8 @@ void reader::apply_queue(const section& s) {
   po::options_description known;
   known.add_options()("reserve", into<reserve_value>(q.reserve))(
       "sync_interval", into<wait>(q.sync_interval))("keep_spare_files",
-                                                    into<number<0, 10'000>>(q.keep_spare_files));
+                                                    into<number<0, 10'000>>(q.keep_spare_files))(
+      "backlog_limit", into<number<0, 0xFFFFFFFF>>(q.backlog_limit));
   apply(s, known);
 }
 
@@ -394,7 +395,8 @@ void reader::apply_channel(const section& s) {
       "nonurgentnotices", into<notice_list>(notices[2]))("sendpost", into<post_copy_value>(c.send_post))(
       "warnpost", into<post_copy_value>(c.warn_post))("group", into<group_value>(c.group))(
       "deliveryflags", into<number<0, 0xFFFFFFFF>>(c.delivery_flags))("logging", into<yes_or_no>(c.logging))(
-      "stop", into<yes_or_no>(c.stopped))("maxblocks", into<number<0, 0xFFFFFFFF>>(c.max_blocks))(
+      "stop", into<yes_or_no>(c.stopped))("backlog_limit", into<number<0, 0xFFFFFFFF>>(c.backlog_limit))(
+      "maxblocks", into<number<0, 0xFFFFFFFF>>(c.max_blocks))(
       "maxlines", into<number<0, 0xFFFFFFFF>>(c.max_lines))("defragment", into<yes_or_no>(c.defragment))(
       "weight", into<number<1, 1000>>(c.weight))("backoff_jitter", into<percentage>(c.backoff_jitter))(
       "window", into<window_value>(all_windows))("urgentwindow", into<window_value>(windows[0]))(

@@ -108,6 +108,7 @@ void write_channel(writer& w, const channel& c) {
   w.yes_no("defragment", c.defragment);
   w.yes_no("logging", c.logging);
   w.yes_no("stop", c.stopped);
+  w.key("backlog_limit", c.backlog_limit);
 }
 
 void write_periodic(writer& w, const periodic_job& j) {
@@ -157,6 +158,7 @@ std::string to_text(const settings& s) {
   w.key("reserve", text_of(s.queue.reserve));
   w.key("sync_interval", s.queue.sync_interval);
   w.key("keep_spare_files", s.queue.keep_spare_files);
+  w.key("backlog_limit", s.queue.backlog_limit);
 
   w.section("dequeue");
   w.key("retry_interval", s.dequeue.retry_interval);

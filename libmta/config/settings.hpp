@@ -114,6 +114,8 @@ struct channel {
       0;                 ///< `deliveryflags`: ORed into the flags of what is enqueued to this channel
   bool logging = true;   ///< write accounting records
   bool stopped = false;  ///< `stop`: start no program
+  /// Enqueuers are told to try again later while the channel holds so many messages; 0: no limit.
+  std::uint32_t backlog_limit = 0;
   /// Larger messages to this channel are divided into message/partial ones (RFC 2046 5.2.2); 0: no limit.
   std::uint32_t max_blocks = 0;  ///< `maxblocks`, of settings::block_size bytes
   std::uint32_t max_lines = 0;   ///< `maxlines`
@@ -145,6 +147,7 @@ struct queue_settings {
   free_reserve reserve;
   std::chrono::seconds sync_interval{60};  ///< how often the directories are compared with the index
   std::uint32_t keep_spare_files = 4;      ///< finished files kept per channel for reuse
+  std::uint32_t backlog_limit = 0;         ///< as a channel's, of all channels together
 };
 
 struct controller_settings {
@@ -226,6 +229,8 @@ struct settings {
   std::string templates_directory() const {
     return notify.templates.empty() ? root + "/templates" : notify.templates;
   }
+  /// Which channels are full: see enqueue/backlog.hpp.
+  std::string backlog_file() const { return root + "/run/full"; }
   std::string lock_file() const { return root + "/run/jobctl.lock"; }
 
   /// nullptr: not configured. Lifetime: that of the settings.

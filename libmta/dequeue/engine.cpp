@@ -12,6 +12,7 @@ namespace mta::dequeueing {
 namespace {
 
 using std::chrono::steady_clock;
+thread_local bool processing = false;
 constexpr std::uint32_t batch = 64;            // messages claimed together when they take little time
 constexpr std::uint32_t most_credit = 512;     // messages leased to us ahead of need
 constexpr std::uint64_t quick_ns = 500'000;    // below this per message, batches are worth it
@@ -339,6 +340,8 @@ void engine::claim_some(const wire::leased_message& first) {
   if (too_late) give_back_ready();  // the loop has ended meanwhile, and has given back what was there then
 }
 
+bool processing_here() noexcept { return processing; }
+
 bool engine::process_one(claimed c, void*& state, int thread_id) {
   const auto started = steady_clock::now();
   const wire::message_result damaged{c.id, wire::outcome::bad, {}}, later{c.id, wire::outcome::locked, {}};
@@ -357,6 +360,7 @@ bool engine::process_one(claimed c, void*& state, int thread_id) {
     message m(in_hand);
     std::string why = "not finished";
     try {
+      processing = true;
       go_on = handler_->process(state, m) == next_step::go_on;
     } catch (const std::exception& e) {
       go_on = false;
@@ -367,6 +371,7 @@ bool engine::process_one(claimed c, void*& state, int thread_id) {
       why = "unknown exception";
       write_log_line("message " + in_hand.id() + ": " + why);
     }
+    processing = false;
     if (!in_hand.finished())
       if (const auto deferred = in_hand.defer(why); !deferred) log_problem(deferred.error());
     processed_.fetch_add(1,

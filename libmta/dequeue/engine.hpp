@@ -31,6 +31,9 @@ struct working_limits {
   std::chrono::milliseconds wait_timeout;
 };
 
+/// Is this thread in a program's process function, with a message in hand?
+bool processing_here() noexcept;
+
 class engine : public std::enable_shared_from_this<engine> {
  public:
   engine(std::shared_ptr<const config::settings>, const config::channel&, const dequeue_options&,

@@ -4,6 +4,7 @@
 #include "base/identity.hpp"
 #include "base/text.hpp"
 #include "dequeue/context.hpp"
+#include "dequeue/engine.hpp"
 #include "dequeue/site.hpp"
 #include "enqueue/address.hpp"
 #include "enqueue/header.hpp"
@@ -184,6 +185,8 @@ result<submission> submission::start(std::string_view from, const submission_opt
   o.expand_aliases = options.expand_aliases;
   o.expand_limit = options.expand_limit;
   o.routes_of = options.routes_of;
+  if (options.like != nullptr || dequeueing::processing_here())
+    o.limits = enqueue::backlog_limits::of_channels;
   auto priority = static_cast<queue::priority>(options.priority);
   if (options.like != nullptr) {
     const queue::envelope& like = options.like->internal().envelope();

@@ -54,7 +54,8 @@ enqueuer::enqueuer(std::shared_ptr<const config::settings> site, enqueuer_option
     : io_(io),
       options_(std::move(options)),
       settings_(std::move(site)),
-      writer_(io_, settings_->queue_root(), options_for(*settings_, options_)) {
+      writer_(io_, settings_->queue_root(), options_for(*settings_, options_)),
+      backlog_(settings_->backlog_file()) {
   if (!options_.announce) options_.announce = announce_to_controller(*settings_);
   if (!options_.accounts)
     options_.accounts = std::make_shared<accounting::log>(accounting::options_for(*settings_));

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "config/settings.hpp"
 #include "enqueue/aliases.hpp"
+#include "enqueue/backlog.hpp"
 #include "enqueue/submission.hpp"
 #include "queue/file_io.hpp"
 #include "queue/writer.hpp"
@@ -53,6 +54,8 @@ class enqueuer {
   accounting::log& accounts() const noexcept { return *options_.accounts; }
   /// The aliases as their file is now; nullptr: the site has none. Error: errc::try_later.
   result<std::shared_ptr<const alias_table>> aliases_of(const config::settings&);
+  /// Which channels are full.
+  backlog_watch& backlog() noexcept { return backlog_; }
   /// Tells whoever is to be told that a record is durable.
   void announce(std::string_view channel, const queue::committed&) const;
 
@@ -65,6 +68,7 @@ class enqueuer {
   std::shared_ptr<const config::settings> settings_;  // under mutex_
   std::shared_ptr<aliases> aliases_;                  // likewise; those that were asked for last
   queue::writer writer_;
+  backlog_watch backlog_;
 };
 
 }  // namespace mta::enqueue

@@ -43,6 +43,7 @@ result<routed> submission::impl::add(std::string_view address, const recipient_o
   }
   auto way = route(*site, address, routes_of);
   if (!way) return way.error();
+  if (const auto room = check_room(address, *way); !room) return room.error();
 
   // Somebody who is also behind an alias gets one copy.
   if (o.original.empty() && expanded.contains(way->address)) return way;
@@ -53,6 +54,12 @@ result<routed> submission::impl::add(std::string_view address, const recipient_o
   if (!known.insert(std::move(identity)).second) return way;
   enter(*way, o, {});
   return way;
+}
+
+result<> submission::impl::check_room(std::string_view address, const routed& way) {
+  auto room = owner.backlog().check(way.channel, options.limits);
+  if (!room) return error(errc::try_later, "address \"" + printable(address) + "\": " + room.error().context);
+  return room;
 }
 
 void submission::impl::enter(const routed& way, const recipient_options& o, std::string own_sender) {
@@ -114,6 +121,7 @@ result<routed> submission::impl::add_expanded(std::string_view alias,
       return error(errc::try_later,
                    "address \"" + printable(alias) +
                        "\" stands for an address that mail cannot go to: " + way.error().context);
+    if (const auto room = check_room(alias, *way); !room) return room.error();
     ways.push_back(std::move(*way));
   }
   recipient_options o = given;

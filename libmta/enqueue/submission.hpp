@@ -14,6 +14,7 @@
 
 #include "base/error.hpp"
 #include "config/settings.hpp"
+#include "enqueue/backlog.hpp"
 #include "enqueue/content_buffer.hpp"
 #include "enqueue/routing.hpp"
 #include "queue/envelope.hpp"
@@ -46,6 +47,7 @@ struct submission_options {
   /// Whose routes apply, if not source_channel's: for a channel through which mail is led on its way.
   std::optional<std::string_view> routes_of{};
   std::uint32_t max_recipients = 0;  ///< of each record; 0: as many as one can have
+  backlog_limits limits = backlog_limits::all;
 };
 
 struct recipient_options {
@@ -79,8 +81,8 @@ class submission {
   /// Adds a recipient; an address that is already there, with the same options, is added once. An alias adds
   /// all that it stands for, or nobody; what is returned is the first. Errors, after which others can still
   /// be added: errc::rejected (no such route, not an address), errc::out_of_range (a text over 256 bytes),
-  /// errc::try_later (something is wrong with the aliases). std::errc::operation_not_permitted: something was
-  /// written already.
+  /// errc::try_later (something is wrong with the aliases; its channel, or the queue, is full).
+  /// std::errc::operation_not_permitted: something was written already.
   result<routed> add_recipient(std::string_view address, const recipient_options& = {});
 
   /// A line that goes before everything that is written: trace lines. Without its line end; in the order of

@@ -39,6 +39,8 @@ struct submission::impl {
   result<routed> add(std::string_view address, const recipient_options&);
   result<routed> add_expanded(std::string_view alias, const std::vector<expanded_address>&,
                               const recipient_options&);
+  /// Is there room in the channel that the way leads to?
+  result<> check_room(std::string_view address, const routed&);
   void enter(const routed&, const recipient_options&, std::string sender);
   void put_off_beyond_limit();
   // The accounting log.

@@ -65,6 +65,7 @@ result<told> send(enqueue::enqueuer& queue, const subject& s, std::span<const re
 
   enqueue::submission_options options;
   options.notify_flags = never;
+  options.limits = enqueue::backlog_limits::none;
   enqueue::recipient_options quietly;
   quietly.notify_flags = never;
   auto message = queue.start({}, options);

@@ -162,6 +162,7 @@ log_level = Debug
 reserve = 128M 5%
 sync_interval = 2m
 keep_spare_files = 7
+backlog_limit = 1000000
 [dequeue]
 retry_interval = 3
 max_attempts = 0
@@ -184,6 +185,7 @@ wait_timeout = 1h
   BOOST_TEST(s.queue.reserve.percent == 5u);
   BOOST_TEST((s.queue.sync_interval == 2min));
   BOOST_TEST(s.queue.keep_spare_files == 7u);
+  BOOST_TEST(s.queue.backlog_limit == 1000000u);
   BOOST_TEST((s.dequeue.retry_interval == 3s));
   BOOST_TEST(s.dequeue.max_attempts == 0u);
   BOOST_TEST((s.dequeue.reply_timeout == 4s));
@@ -242,6 +244,7 @@ group = host
 deliveryflags = 6
 logging = no
 stop = yes
+backlog_limit = 5000
 maxblocks = 100
 maxlines = 2000
 defragment = yes
@@ -269,6 +272,7 @@ option_file = /etc/waiting.option
   BOOST_TEST(c.thread_depth == 128u);
   BOOST_TEST(c.threads_per_job == 9u);
   BOOST_TEST(c.weight == 7u);
+  BOOST_TEST(c.backlog_limit == 5000u);
   BOOST_TEST((c.hosts.concurrency == 30u));
   BOOST_TEST((c.hosts.rate && c.hosts.rate->messages == 600u && c.hosts.rate->period == 60s));
   BOOST_TEST((c.hosts.probe == 90s));

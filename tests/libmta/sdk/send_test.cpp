@@ -737,6 +737,15 @@ BOOST_AUTO_TEST_CASE(too_little_space_is_an_error_of_the_send) {
   BOOST_TEST(queued().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_full_queue_refuses_for_now) {
+  std::filesystem::create_directories(root() + "/run");
+  std::ofstream(root() + "/run/full") << "* 9 8\n";
+  mtaDone();
+  auto items = simple();
+  BOOST_TEST(mtaSend(items.get()) == MTA_AGAIN);
+  BOOST_TEST(queued().empty());
+}
+
 BOOST_AUTO_TEST_CASE(another_users_name_needs_the_rights_of_the_site) {
   if (::geteuid() != 0) {
     BOOST_TEST_MESSAGE("only root can try that");

@@ -351,6 +351,12 @@ MTASDK_EXPORT void mtaDequeueDefaults(size_t* stack_size, size_t* messages_per_t
                                       size_t* jbc_timeout, size_t* die_by_delay, size_t* max_patience,
                                       size_t* sleep_interval);
 
+/* An extension, which the original does not have: the channel's target is overloaded. The job controller runs
+   fewer programs and threads for the channel until that has not been said for a while. To be called whenever
+   it is noticed, from any thread. `why` is for operators; it may be NULL. Errors: MTA_NETWORK (no job
+   controller at present), MTA_ORDER (no mtaDequeueStart() is under way). */
+MTASDK_EXPORT int mtaReportStress(const char* why, size_t why_len);
+
 /* --- Decoding
  * ------------------------------------------------------------------------------------------------- */
 

@@ -249,6 +249,15 @@ class MTA_API dequeue_handler {
 MTA_API result<> dequeue(const dequeue_options&, std::shared_ptr<dequeue_handler>);
 MTA_API result<> dequeue(const dequeue_options&, dequeue_handler&);
 
+/// Tells the job controller that the channel's target (a message store, a server) is overloaded: there will
+/// be fewer programs and threads for the channel, until nothing of the kind has been said for a while
+/// (docs/configuration.md, "Stress"). To be called whenever that is noticed; twenty threads that say so at
+/// once are one report. `why` is shown to operators, up to 200 bytes of it. The message in hand is not
+/// concerned: defer it, if it cannot be delivered. Errors: errc::disconnected (no connection at present;
+/// nothing to be done about it), std::errc::operation_not_permitted (no dequeue() runs in this process), the
+/// system's.
+MTA_API result<> report_stress(std::string_view why = {});
+
 namespace detail {
 template <class F, class... Args>
 next_step step(F& f, Args&... args) {

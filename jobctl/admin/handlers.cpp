@@ -64,6 +64,7 @@ json::object figures_to_json(const channel_figures& f) {
           {"dead_destinations", f.dead_destinations},
           {"stopped", f.stopped},
           {"full", f.full},
+          {"stressed", f.stressed},
           {"opens", json_time(f.hours_change)},
           {"finished", f.finished},
           {"failed_attempts", f.attempts_failed},
@@ -118,6 +119,7 @@ void get_summary(exchange x) {
   json::object totals = figures_to_json(total);
   totals.erase("stopped");
   totals.erase("opens");
+  totals.erase("stressed");
   totals["full"] = is_full(state);
   x.answer(json_response(json::object{{"time", json_time(x.backend.now())},
                                       {"complete", complete(x.backend)},
@@ -228,6 +230,13 @@ json::object describe_channel(const backend& b, channel_no c) {
     o["backlog_limit"] = configured->backlog_limit;
   }
   for (auto& field : figures_to_json(state.figures(c))) o.insert(std::move(field));
+  o["stress"] = nullptr;
+  if (stress_figures s; state.find_stress(c, s))
+    o["stress"] = {{"max_jobs", s.max_jobs},
+                   {"thread_depth", s.thread_depth},
+                   {"reported", json_time(s.reported)},
+                   {"relaxes", json_time(s.relaxes)},
+                   {"why", s.why}};
   return o;
 }
 

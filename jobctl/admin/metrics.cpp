@@ -68,6 +68,7 @@ void add(channel_row& to, const channel_row& other) {
   to.now.workers += other.now.workers;
   to.now.jobs += other.now.jobs;
   to.now.full = to.now.full || other.now.full;
+  to.now.stressed = to.now.stressed || other.now.stressed;
   to.now.dead_destinations += other.now.dead_destinations;
   if (other.now.oldest != time_point{} && (to.now.oldest == time_point{} || other.now.oldest < to.now.oldest))
     to.now.oldest = other.now.oldest;
@@ -125,6 +126,8 @@ void add_channels(exposition& out, const std::vector<channel_row>& rows, time_po
        [](const channel_row& r) { return r.now.dead_destinations; });
   each("jobctl_channel_full", "gauge", "1 for a channel that holds its backlog_limit: enqueuers are refused.",
        [](const channel_row& r) { return r.now.full ? 1 : 0; });
+  each("jobctl_channel_stressed", "gauge", "1 for a channel whose program has reported an overloaded target.",
+       [](const channel_row& r) { return r.now.stressed ? 1 : 0; });
   each("jobctl_enqueued_total", "counter", "Messages that came into the channel.",
        [](const channel_row& r) { return r.totals.enqueued; });
   each("jobctl_left_total", "counter", "Messages that left the channel, for whatever reason.",

@@ -238,6 +238,15 @@ std::string full_text(const controller& state, const full_backlog& f) {
       messages(f.messages), f.limit);
 }
 
+std::string stress_text(const backend& b, const std::string& channel, const stress_figures& s) {
+  return fmt::format(
+      "The target of channel {} is stressed, its program said {}{}: it gets at most {} program{}, and a "
+      "thread for "
+      "every {}; unless it says so again, it gets more {}. ",
+      channel, when(s.reported, b.now()), s.why.empty() ? "" : " (" + s.why + ")", s.max_jobs,
+      s.max_jobs == 1 ? "" : "s", messages(s.thread_depth), when(s.relaxes, b.now()));
+}
+
 void explain(backend& b, explanation e, const crowd& c, answer reply) {
   e.next = c.next;
   if (c.ready + c.in_hand + c.deferred + c.held == 0)
@@ -278,6 +287,7 @@ void get_why(backend& b, const std::string& what, answer reply) {
     filter.channel = what;
     for (const full_backlog& f : state.full_backlogs())
       if (f.channel == c || f.channel == no_channel) e.text += full_text(state, f);
+    if (stress_figures s; state.find_stress(c, s)) e.text += stress_text(b, what, s);
     if (state.figures(c).stopped) e.text += fmt::format("Channel {} is stopped. ", what);
     return explain(b, std::move(e), look_at(state, filter), std::move(reply));
   }

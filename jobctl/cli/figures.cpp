@@ -23,6 +23,7 @@ channel_sample channel_of(const json::object& row, std::string name) {
   c.dead_destinations = number_field(row, "dead_destinations");
   c.stopped = flag_field(row, "stopped");
   c.full = flag_field(row, "full");
+  c.stressed = flag_field(row, "stressed");
   c.oldest = text_field(row, "oldest");
   return c;
 }
@@ -49,7 +50,7 @@ json::object to_json(const channel_sample& c) {
 json::object to_json(const sample& s) {
   json::array channels, destinations, jobs;
   for (const channel_sample& c : s.channels) {
-    json::object row{{"channel", c.name}, {"stopped", c.stopped}};
+    json::object row{{"channel", c.name}, {"stopped", c.stopped}, {"stressed", c.stressed}};
     for (auto& field : to_json(c)) row.insert(std::move(field));
     channels.push_back(std::move(row));
   }

@@ -19,7 +19,7 @@ struct channel_sample {
   std::string name;
   std::uint64_t ready = 0, in_hand = 0, deferred = 0, held = 0, bytes = 0, jobs = 0, programs = 0;
   std::uint64_t dead_destinations = 0;
-  bool stopped = false, full = false;
+  bool stopped = false, full = false, stressed = false;
   std::string oldest;                         ///< an ISO time; empty: nothing is ready
   double finished_rate = 0, failed_rate = 0;  ///< a second
   std::uint64_t waiting() const { return ready + in_hand + deferred + held; }

@@ -22,6 +22,7 @@ std::string remarks(const json::object& row) {
   const auto add = [&](const std::string& remark) { text += (text.empty() ? "" : ", ") + remark; };
   if (flag_field(row, "stopped")) add("stopped");
   if (flag_field(row, "full")) add("full");
+  if (flag_field(row, "stressed")) add("stressed");
   if (const auto dead = number_field(row, "dead_destinations"); dead > 0)
     add(fmt::format("{} dead destination{}", dead, dead == 1 ? "" : "s"));
   return text.empty() ? " " : text;

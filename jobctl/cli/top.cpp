@@ -65,6 +65,7 @@ std::string remarks(const channel_sample& c) {
   const auto add = [&](const std::string& remark) { text += (text.empty() ? "" : ", ") + remark; };
   if (c.stopped) add("stopped");
   if (c.full) add("full");
+  if (c.stressed) add("stressed");
   if (c.dead_destinations > 0) add(fmt::format("{} dead", c.dead_destinations));
   return text;
 }

@@ -68,6 +68,7 @@ void controller::impl::settle() {
     touched.pop_back();
     channels[c].touched = false;
     review_backlog(c);
+    relax(c);
     look_at_hours(c);
     retire(c);
     serve(c);

@@ -70,6 +70,16 @@ struct host_rule {
   host_limits limits;
 };
 
+/// What a report of a stressed target does, and how that ends.
+struct stress_limits {
+  std::chrono::seconds blackout{60};       ///< after a report that counted, others do not for so long
+  std::uint32_t factor = 5;                ///< multiplies `thread_depth`
+  std::uint32_t jobs = 2;                  ///< so many programs fewer; one stays
+  std::chrono::seconds time{120};          ///< without a report, then it relaxes
+  std::uint32_t unfactor = 5, unjobs = 2;  ///< by so much in a step
+  std::chrono::seconds untime{120};        ///< between steps
+};
+
 /// Waits after the 1st, 2nd, … failure; the last repeats. Never empty.
 using backoff_schedule = std::vector<std::chrono::seconds>;
 
@@ -100,9 +110,10 @@ struct channel_limits {
   std::uint64_t max_messages = 0;   ///< likewise when it was given so many messages
   std::uint32_t files_per_job = 0;  ///< waiting messages that deserve one more process; 0: only threads count
   milliseconds relaunch_first{1000},
-      relaunch_last{300'000};         ///< delay after a program that died at once; doubles
-  bool stopped = false;               ///< configured or ordered to start nothing
-  std::uint64_t backlog_limit = 0;    ///< messages; with so many it is full; 0: never
+      relaunch_last{300'000};       ///< delay after a program that died at once; doubles
+  bool stopped = false;             ///< configured or ordered to start nothing
+  std::uint64_t backlog_limit = 0;  ///< messages; with so many it is full; 0: never
+  stress_limits stress;
   std::uint32_t weight = 1;           ///< its share of its pool's places, when they are scarce
   host_limits hosts;                  ///< of its destinations
   std::vector<host_rule> host_rules;  ///< of some; the exact one wins, then the longest
@@ -204,6 +215,8 @@ enum class subject : std::uint8_t {
   destination_unblocked,  ///< it does not any more
   backlog_full,           ///< of a channel, or of all of them: no_channel
   backlog_relieved,
+  channel_stressed,  ///< its program says so
+  channel_relaxed,
 };
 struct report {  ///< one line for the log
   jobctl::action::severity severity;
@@ -290,7 +303,8 @@ struct channel_figures {
   std::uint32_t workers = 0, jobs = 0;
   std::uint32_t dead_destinations = 0;
   bool stopped = false;
-  bool full = false;    ///< it has its backlog_limit, and has not shrunk by a tenth of that since
+  bool full = false;  ///< it has its backlog_limit, and has not shrunk by a tenth of that since
+  bool stressed = false;
   time_point oldest{};  ///< commit time of the oldest ready message; epoch: none
   /// Ready messages wait for their delivery window: when that changes next. Epoch: none does.
   time_point hours_change{};
@@ -301,6 +315,15 @@ struct pool_figures {
   std::uint32_t jobs = 0, job_limit = 0;
   std::vector<channel_no> waiting;   ///< that want to launch one more, in turn
   std::vector<channel_no> channels;  ///< that share it
+};
+
+/// Of a channel whose target is stressed.
+struct stress_figures {
+  std::uint32_t max_jobs = 0;      ///< at present
+  std::uint64_t thread_depth = 0;  ///< likewise
+  time_point reported{};           ///< the last report that counted
+  time_point relaxes{};            ///< the next step, if nothing more is reported
+  std::string why;                 ///< as reported; may be empty
 };
 
 /// A channel whose enqueuers are to be refused, or the queue as a whole.
@@ -398,6 +421,8 @@ class controller {
   /// It wants nothing more: its credit is void; it will return or finish what it has.
   void worker_stopping(time_point now, worker_no);
   void results(time_point now, worker_no, std::span<const message_result>);
+  /// It says that its channel's target is overloaded (stress.cpp).
+  void worker_stressed(time_point now, worker_no, std::string_view why);
   /// The connection ended: what it had in hand is due again (after its locks are seen to be gone: `locked`).
   void worker_gone(time_point now, worker_no);
 
@@ -447,6 +472,8 @@ class controller {
   /// Looks at every destination: microseconds for a thousand of them.
   destination_counts largest_destinations(std::size_t most) const;
 
+  /// False: it is not stressed.
+  bool find_stress(channel_no, stress_figures&) const;
   /// What is full at present, all channels together first (backlog.cpp).
   std::vector<full_backlog> full_backlogs() const;
 

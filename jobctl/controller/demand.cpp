@@ -21,9 +21,9 @@ constexpr moment wait_for_one_of_several = 10'000, wait_for_the_only_one = 60'00
 }  // namespace
 
 std::uint64_t controller::impl::wanted_threads(const channel_state& c) const {
-  const std::uint64_t depth = std::max<std::uint32_t>(c.limits.thread_depth, 1);
+  const std::uint64_t each = depth(c);
   // Messages that keep others of their destination waiting are worth a thread each.
-  return (c.open + c.in_hand - c.crowded + depth - 1) / depth + c.crowded;
+  return (c.open + c.in_hand - c.crowded + each - 1) / each + c.crowded;
 }
 
 controller::impl::workforce controller::impl::workforce_of(const channel_state& c) const {
@@ -49,7 +49,7 @@ bool controller::impl::stalled(const channel_state& c) const {
 
 bool controller::impl::wants_launch(const channel_state& c) const {
   if (shutting_down || !c.limits.has_program || c.limits.stopped || c.open == 0 || c.relaunch_at > now ||
-      c.jobs.size() >= c.limits.max_jobs)
+      c.jobs.size() >= most_jobs(c))
     return false;
   const workforce there_is = workforce_of(c);
   if (const std::uint64_t f = c.limits.files_per_job;
@@ -168,10 +168,11 @@ void controller::impl::stop_surplus() {
     return idlest != none;
   };
   for (const channel_state& c : channels) {
-    const std::uint32_t limit = c.limits.has_program ? c.limits.max_jobs : 0;
+    const std::uint32_t limit = c.limits.has_program ? most_jobs(c) : 0;
     std::uint32_t there = staying(c);
-    while (there > limit && stop_one(c, limit == 0 ? "its channel has no program any more"
-                                                   : "there are more programs than maxjobs allows"))
+    while (there > limit && stop_one(c, limit == 0           ? "its channel has no program any more"
+                                        : c.stress.jobs != 0 ? "its target is stressed"
+                                                             : "there are more programs than maxjobs allows"))
       --there;
     in_pool[c.pool] += there;
   }
@@ -226,6 +227,7 @@ void controller::impl::arm(std::uint32_t number) {
     if (j.worker == none) not_before(j.expected_until);
   }
   if (c.ready > 0) not_before(c.hours_until);
+  if (c.stress.relax_at != 0) not_before(c.stress.relax_at);
   if (c.limits.max_life.count() > 0)
     for (const std::uint32_t w : c.workers)
       if (!workers[w].stopping) not_before(workers[w].connected + milliseconds(c.limits.max_life).count());

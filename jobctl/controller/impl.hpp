@@ -258,6 +258,12 @@ struct controller::impl {
   void end_job(job_no, bool clean, const std::string& words);
   void stop_surplus();
 
+  // --- stress.cpp: fewer programs for a stressed target
+  std::uint32_t usual_jobs(const channel_state&) const;
+  std::uint32_t most_jobs(const channel_state&) const;  ///< at present
+  std::uint64_t depth(const channel_state&) const;      ///< messages that deserve a thread, at present
+  void relax(std::uint32_t channel);
+
   // --- backlog.cpp: how much may be queued. Looked at when an event is over.
   void review_backlog(std::uint32_t channel);
   void review_whole_backlog();

@@ -199,6 +199,11 @@ std::string controller::check_invariants() const {
     if (const std::uint64_t limit = c.limits.backlog_limit, there = f.ready + f.in_hand + f.deferred + f.held;
         limit == 0 ? c.full : (c.full ? there <= limit - (limit + 9) / 10 : there >= limit))
       return channel + ": whether it is full is wrong";
+    if (const stress_state& t = c.stress;
+        t.relax_at == 0
+            ? t.factor != 1 || t.jobs != 0
+            : t.relax_at <= s.now || c.position == none || s.channel_timers.time_at(c.position) > t.relax_at)
+      return channel + ": its stress is not seen to";
     if (c.touched) return channel + ": it was not seen to";
   }
   if (jobs != s.jobs.size()) return "there are jobs of no channel";

@@ -116,6 +116,7 @@ channel_figures controller::figures(channel_no number) const {
   f.dead_destinations = c.dead;
   f.stopped = c.limits.stopped;
   f.full = c.full;
+  f.stressed = c.stress.relax_at != 0;
   // The lists are first in, first out, but for what came back: so the oldest is at the head of one of them.
   constexpr int most_lists = 1000;
   int looked_at = 0;

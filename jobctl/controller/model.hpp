@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -150,10 +151,20 @@ struct pool_state {
   std::deque<std::uint32_t> waiting;  ///< channels that want to launch, in turn
 };
 
+/// What its program's reports of a stressed target have made of a channel.
+struct stress_state {
+  std::uint64_t factor = 1;       ///< of its thread_depth
+  std::uint32_t jobs = 0;         ///< most of them; 0: as many as usual
+  moment relax_at = 0;            ///< the next step back; 0: not stressed
+  std::optional<moment> counted;  ///< the last report that counted
+  std::string why;
+};
+
 struct channel_state {
   channel_limits limits;  ///< its `stopped` is the present state
   bool configured = false;
   bool full = false;  ///< see channel_limits::backlog_limit
+  stress_state stress;
   bool configured_stopped = false;
   std::uint32_t pool = 0;
 

@@ -34,6 +34,8 @@ enum class event_kind : std::uint8_t {
   destination_unblocked,
   backlog_full,  ///< of a channel, or with none of the whole queue: enqueuers are refused
   backlog_relieved,
+  channel_stressed,  ///< its program says that its target is overloaded
+  channel_relaxed,
   reloaded,
   started,
   stopping,
@@ -66,6 +68,8 @@ inline constexpr std::string_view event_names[] = {
     "destination-unblocked",
     "backlog-full",
     "backlog-relieved",
+    "channel-stressed",
+    "channel-relaxed",
     "reloaded",
     "started",
     "stopping",

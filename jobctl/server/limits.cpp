@@ -61,6 +61,8 @@ limits limits_of(const mta::config::settings& s, const std::set<std::string>& st
     one.max_messages = c.max_life_askwork;
     one.files_per_job = c.files_per_job;
     one.backlog_limit = c.backlog_limit;
+    one.stress = {c.stress.blackout, c.stress.factor, c.stress.jobs,  c.stress.time,
+                  c.stress.unfactor, c.stress.unjobs, c.stress.untime};
     one.relaunch_first = s.controller.relaunch_first;
     one.relaunch_last = s.controller.relaunch_last;
     one.stopped = c.stopped || stopped.contains(c.name);

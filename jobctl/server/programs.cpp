@@ -1,11 +1,13 @@
 #include "jobctl/server/programs.hpp"
 
+#include "base/utf8.hpp"
 #include "jobctl/server/log.hpp"
 #include "wire/messages.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <string>
 #include <unistd.h>
@@ -30,6 +32,15 @@ outcome outcome_of(wire::outcome o) {
     case wire::outcome::held: return outcome::held;
   }
   return outcome::locked;  // decoding lets no other value through
+}
+
+/// What a program says to people, so that it can stand in a line.
+std::string words_of(std::string_view text) {
+  constexpr std::size_t most = 200;
+  std::string words = mta::as_utf8(std::string(text.substr(0, most)));
+  std::ranges::replace_if(
+      words, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+  return words;
 }
 
 bool writes_state(wire::outcome o) {
@@ -120,6 +131,7 @@ void programs::on_frame(connection& link, const wire::frame& f) {
     case wire::frame_type::queued: return on_queued(*s, f);
     case wire::frame_type::ask:
     case wire::frame_type::poll:
+    case wire::frame_type::stress:
     case wire::frame_type::stopping: return on_worker_frame(*s, f);
     case wire::frame_type::sync: {
       wire::sync m;
@@ -263,6 +275,11 @@ void programs::on_worker_frame(session& s, const wire::frame& f) {
     answer.threads = around_.controller.threads_needed(s.worker.worker);
     ++around_.counters.frames_sent;
     return wire::append(s.link->output(), answer);
+  }
+  if (f.type == wire::frame_type::stress) {
+    wire::stress m;
+    if (const auto read = wire::decode(f, m); !read) return violation(s, read.error().message());
+    return around_.controller.worker_stressed(server::now(), s.worker.worker, words_of(m.why));
   }
   wire::stopping m;
   if (const auto read = wire::decode(f, m); !read) return violation(s, read.error().message());

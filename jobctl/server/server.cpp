@@ -75,6 +75,8 @@ event_kind event_of(action::subject about) {
     case action::subject::destination_unblocked: return event_kind::destination_unblocked;
     case action::subject::backlog_full: return event_kind::backlog_full;
     case action::subject::backlog_relieved: return event_kind::backlog_relieved;
+    case action::subject::channel_stressed: return event_kind::channel_stressed;
+    case action::subject::channel_relaxed: return event_kind::channel_relaxed;
     case action::subject::other: break;
   }
   return event_kind::report;

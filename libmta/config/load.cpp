@@ -407,6 +407,14 @@ void reader::apply_channel(const section& s) {
       "max_life_askwork", into<number<0, 0xFFFFFFFF>>(c.max_life_askwork))(
       "filesperjob", into<number<0, 1'000'000>>(c.files_per_job))("slave", into<command_line>(c.slave))(
       "poll", into<duration<0, 366ll * 24 * 3600 * 1000>>(c.poll));
+  stress_settings& stress = c.stress;
+  known.add_options()("stressblackout", into<duration<0, 24ll * 3600 * 1000>>(stress.blackout))(
+      "stressfactor", into<number<1, 1000>>(stress.factor))("stressjobs",
+                                                            into<number<0, 100'000>>(stress.jobs))(
+      "stresstime", into<duration<1000, 24ll * 3600 * 1000>>(stress.time))(
+      "unstressfactor", into<number<2, 1000>>(stress.unfactor))("unstressjobs",
+                                                                into<number<1, 100'000>>(stress.unjobs))(
+      "unstresstime", into<duration<1000, 24ll * 3600 * 1000>>(stress.untime));
   add_host_options(known, "host_", c.hosts);
 
   section typed = s;

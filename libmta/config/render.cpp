@@ -109,6 +109,13 @@ void write_channel(writer& w, const channel& c) {
   w.yes_no("logging", c.logging);
   w.yes_no("stop", c.stopped);
   w.key("backlog_limit", c.backlog_limit);
+  w.key("stressblackout", c.stress.blackout);
+  w.key("stressfactor", c.stress.factor);
+  w.key("stressjobs", c.stress.jobs);
+  w.key("stresstime", c.stress.time);
+  w.key("unstressfactor", c.stress.unfactor);
+  w.key("unstressjobs", c.stress.unjobs);
+  w.key("unstresstime", c.stress.untime);
 }
 
 void write_periodic(writer& w, const periodic_job& j) {

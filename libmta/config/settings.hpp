@@ -80,6 +80,13 @@ struct host {
   host_settings settings;
 };
 
+/// What a program's report of an overloaded target does to its channel (`stressblackout` …), and how that
+/// ends.
+struct stress_settings {
+  std::chrono::seconds blackout{60}, time{120}, untime{120};
+  std::uint32_t factor = 5, jobs = 2, unfactor = 5, unjobs = 2;
+};
+
 struct channel {
   std::string name;  ///< lower case, at most max_channel_name bytes
   std::vector<std::string>
@@ -116,6 +123,7 @@ struct channel {
   bool stopped = false;  ///< `stop`: start no program
   /// Enqueuers are told to try again later while the channel holds so many messages; 0: no limit.
   std::uint32_t backlog_limit = 0;
+  stress_settings stress;
   /// Larger messages to this channel are divided into message/partial ones (RFC 2046 5.2.2); 0: no limit.
   std::uint32_t max_blocks = 0;  ///< `maxblocks`, of settings::block_size bytes
   std::uint32_t max_lines = 0;   ///< `maxlines`

@@ -2,6 +2,7 @@
 
 #include "dequeue/log.hpp"
 #include "dequeue/site.hpp"
+#include "dequeue/stress.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -62,6 +63,7 @@ result<> engine::run() {
   }
   session_ = std::move(*connected);
   const stoppable registration(*session_);
+  const stress_line line(*session_);
   thread_creation_loop();
   auto waited = wait_for_threads();
   if (waited) {

@@ -296,6 +296,14 @@ int mtaDequeueThreadId(mta_dq_t* dq_ctx) {
   return c->message->thread_id();
 }
 
+int mtaReportStress(const char* why, size_t why_len) try {
+  const auto reported =
+      mta::report_stress(why == nullptr ? std::string_view() : mta::sdk::text_of(why, why_len));
+  return reported ? MTA_OK : status(mta::sdk::status_of(reported.error(), MTA_NETWORK));
+} catch (const std::bad_alloc&) {
+  return status(MTA_NOMEM);
+}
+
 void mtaDequeueDefaults(size_t* stack_size, size_t* messages_per_thread, size_t* threads_max,
                         size_t* jbc_timeout, size_t* die_by_delay, size_t* max_patience,
                         size_t* sleep_interval) {

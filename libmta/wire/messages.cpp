@@ -420,6 +420,18 @@ result<> decode(const frame& f, sync& m) {
   return in.finish();
 }
 
+void append(std::string& out, const stress& m) {
+  open_frame f(out, frame_type::stress);
+  put_text(out, m.why);
+}
+
+result<> decode(const frame& f, stress& m) {
+  if (auto r = expect(f, frame_type::stress); !r) return r;
+  reader in(f);
+  m.why = in.get_text("reason");
+  return in.finish();
+}
+
 // --- controller → program ---
 
 void append(std::string& out, const welcome& m) {
@@ -524,6 +536,7 @@ std::string_view name_of(frame_type type) noexcept {
     case frame_type::stopping: return "STOPPING";
     case frame_type::bye: return "BYE";
     case frame_type::sync: return "SYNC";
+    case frame_type::stress: return "STRESS";
     case frame_type::welcome: return "WELCOME";
     case frame_type::refused: return "REFUSED";
     case frame_type::lease: return "LEASE";

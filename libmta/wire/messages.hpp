@@ -48,6 +48,7 @@ enum class frame_type : std::uint16_t {
   stopping = 6,
   bye = 7,
   sync = 8,
+  stress = 9,
   // controller → program
   welcome = 129,
   refused = 130,
@@ -142,6 +143,11 @@ struct sync {
   std::uint32_t token = 0;
 };
 
+/// The target of the program's channel (a message store, a server) is overloaded.
+struct stress {
+  std::string_view why;  ///< for a person; may be empty
+};
+
 struct welcome {
   std::uint16_t version = protocol_version;
   std::uint64_t session = 0;  ///< the controller's number of this connection, for logs
@@ -199,6 +205,7 @@ void append(std::string& out, const poll&);
 void append(std::string& out, const stopping&);
 void append(std::string& out, const bye&);
 void append(std::string& out, const sync&);
+void append(std::string& out, const stress&);
 void append(std::string& out, const welcome&);
 void append(std::string& out, const refused&);
 void append(std::string& out, const lease&);
@@ -222,6 +229,7 @@ result<> decode(const frame&, poll&);
 result<> decode(const frame&, stopping&);
 result<> decode(const frame&, bye&);
 result<> decode(const frame&, sync&);
+result<> decode(const frame&, stress&);
 result<> decode(const frame&, welcome&);
 result<> decode(const frame&, refused&);
 result<> decode(const frame&, lease&);

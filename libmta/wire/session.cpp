@@ -258,6 +258,21 @@ std::string session::stop_reason() const {
   return impl_->stop_words;
 }
 
+result<> session::report_stress(std::string_view why) {
+  constexpr std::chrono::seconds between{1};
+  impl& s = *impl_;
+  {
+    const std::lock_guard lock(s.state);
+    if (!s.conn) return error(errc::disconnected, "report stress to the job controller");
+    const auto now = impl::clock::now();
+    if (now < s.stress_after) return {};
+    s.stress_after = now + between;
+    append(s.control, stress{why});
+    ++s.control_frames;
+  }
+  return s.flush();
+}
+
 void session::interrupt() {
   impl& s = *impl_;
   const std::lock_guard lock(s.state);

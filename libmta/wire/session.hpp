@@ -28,6 +28,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace mta::wire {
 
@@ -95,6 +96,10 @@ class session {
   /// Halves of poll().
   result<std::uint64_t> pending(std::chrono::milliseconds timeout);
   result<std::uint32_t> threads_needed(std::uint32_t running, std::chrono::milliseconds timeout);
+
+  /// Tells the controller that the channel's target is overloaded; `why` is for people. At once, and at most
+  /// once a second: what is said more often has been said. Errors: disconnected (it is not told later).
+  result<> report_stress(std::string_view why);
 
   // --- waiting ---
   enum class woken : std::uint8_t {

@@ -124,11 +124,12 @@ struct session::impl {
   std::vector<message_result> unsent;
   std::uint32_t credit = 0;         // allowed and not yet leased, credit_unsent included
   std::uint32_t credit_unsent = 0;  // not yet written to this connection
-  std::string control;              // POLL and BYE frames to be written
+  std::string control;              // POLL, STRESS and BYE frames to be written
   std::uint64_t control_frames = 0;
   bool stopping_unsent = false;
   bool stop_begun = false;
   std::string stop_words;
+  clock::time_point stress_after{};  // none is reported before
   clock::time_point linger_until{};  // results reported before this wait for company
 
   std::uint32_t takers_waiting = 0;

@@ -7,6 +7,7 @@
 //   throw        leave by an exception
 //   defer        defer it with a reason
 //   fail         a permanent failure, with a reason
+//   stress       report that the target is overloaded, and finish the message
 //   abort        die in the middle (SIGABRT)
 //   end_thread   finish the message and end the thread
 //   exit         end the program, with status 3, before it asks for work
@@ -62,6 +63,8 @@ mta::next_step process(mta::message& m) {
           std::to_string(m.recipients().size()));
   std::string now = wait_for_a_mood();
   if (now == "abort") std::abort();
+  if (now == "stress")
+    if (auto told = mta::report_stress("the mood is stress"); !told) mta::log_line(told.error().message());
   if (now == "throw") throw std::runtime_error("the mood is to throw");
   for (std::string_view line : m.lines()) (void)line;  // a damaged message shows when it is read
   mta::result<> done;

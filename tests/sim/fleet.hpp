@@ -91,6 +91,15 @@ class fleet {
     act();
   }
 
+  /// A program of the channel reports that its target is stressed.
+  void stressed(std::uint32_t c) {
+    add(0ms, [this, c] {
+      for (const auto& [number, p] : programs_)
+        if (p.channel == c && p.connected)
+          return controller_.worker_stressed(now, worker_no{number}, "overloaded");
+    });
+  }
+
   void at(milliseconds later, std::function<void()> what) { add(later, std::move(what)); }
 
   /// Lets time pass until nothing happens any more, or the time has come.

@@ -342,6 +342,52 @@ BOOST_AUTO_TEST_CASE(reloads_under_load_cost_nothing) {
   f.check();
 }
 
+// A store that gets slow when more than four programs with four threads each are at it, and whose program
+// says so: the channel comes down to what it can bear within two reports, and is back after three steps.
+BOOST_AUTO_TEST_CASE(a_stressed_target_gets_fewer_programs_and_then_as_many_as_before) {
+  limits l = one_channel(8);
+  l.channels[0].thread_depth = 1;
+  l.channels[0].stress = {60s, 5, 2, 120s, 5, 2, 60s};
+  fleet f(l);
+  f.threads = 4;
+  std::uint32_t at_work = 0, slow = 0;
+  time_point last_slow{};
+  bool weak = true;
+  f.deliver = [&](const mail&) {
+    const bool overloaded = weak && ++at_work > 16;
+    if (weak) f.at(overloaded ? 4s : 1s, [&] { --at_work; });
+    if (overloaded) {
+      ++slow;
+      last_slow = f.now;
+      f.stressed(0);
+    }
+    return fleet::attempt{overloaded ? 4s : 1s, outcome::finished, {}};
+  };
+  f.queue(0, 20'000, [](mail&, std::uint32_t) {});
+  const time_point begin = f.now;
+  std::vector<std::uint32_t> programs;
+  for (const auto until : {10s, 55s, 90s, 125s}) {
+    f.run(until - (f.now - begin));
+    programs.push_back(f.programs(0));
+  }
+  std::cout << "a stressed target: programs after 10 s, 55 s, 90 s, 125 s:";
+  for (const auto n : programs) std::cout << ' ' << n;
+  std::cout << "; " << slow << " slow attempts, the last after "
+            << std::chrono::duration<double>(last_slow - begin).count() << " s\n";
+  BOOST_TEST((programs == std::vector<std::uint32_t>{6, 6, 4, 4}));
+  BOOST_TEST((last_slow - begin < 70s));
+  f.check();
+  weak = false;
+  stress_figures now;
+  BOOST_TEST_REQUIRE(f.controller().find_stress(f.channel(0), now));
+  f.run(now.relaxes - f.now + 1s);
+  BOOST_TEST(f.programs(0) == 6u);
+  f.run(60s);
+  BOOST_TEST(f.programs(0) == 8u);
+  BOOST_TEST(!f.controller().find_stress(f.channel(0), now));
+  f.check();
+}
+
 BOOST_AUTO_TEST_CASE(a_restart_makes_no_burst_of_early_retries) {
   fleet f(one_channel());
   const std::uint32_t count = scaled(60'000);

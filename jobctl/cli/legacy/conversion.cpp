@@ -161,7 +161,8 @@ class conversion {
       return "files of all channels are read in parallel, in turn, and leased as they are read";
     if (name == "debug") return "there is [jobctl] log_level = debug";
     if (name == "use_nslog") return "it logs to log/jobctl.log and the journal";
-    if (name.starts_with("stress") || name.starts_with("unstress")) return "programs cannot report stress";
+    if (name.starts_with("stress") || name.starts_with("unstress"))
+      return "each channel has its own: [channel NAME] stressblackout and so on";
     if (name == "synch_time" || name == "sync_time")
       return "not a time; [queue] sync_interval says how often directories are compared";
     return "not known to jobctl import";

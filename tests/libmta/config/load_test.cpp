@@ -245,6 +245,13 @@ deliveryflags = 6
 logging = no
 stop = yes
 backlog_limit = 5000
+stressblackout = 10s
+stressfactor = 3
+stressjobs = 4
+stresstime = 1m
+unstressfactor = 2
+unstressjobs = 6
+unstresstime = 90s
 maxblocks = 100
 maxlines = 2000
 defragment = yes
@@ -273,6 +280,9 @@ option_file = /etc/waiting.option
   BOOST_TEST(c.threads_per_job == 9u);
   BOOST_TEST(c.weight == 7u);
   BOOST_TEST(c.backlog_limit == 5000u);
+  BOOST_TEST((c.stress.blackout == 10s && c.stress.time == 60s && c.stress.untime == 90s));
+  BOOST_TEST(
+      (c.stress.factor == 3u && c.stress.jobs == 4u && c.stress.unfactor == 2u && c.stress.unjobs == 6u));
   BOOST_TEST((c.hosts.concurrency == 30u));
   BOOST_TEST((c.hosts.rate && c.hosts.rate->messages == 600u && c.hosts.rate->period == 60s));
   BOOST_TEST((c.hosts.probe == 90s));

@@ -272,6 +272,32 @@ BOOST_AUTO_TEST_CASE(any_other_return_value_goes_on_with_the_next_message) {
   BOOST_TEST(calls == 4);
 }
 
+BOOST_AUTO_TEST_CASE(a_stressed_target_is_reported_while_messages_are_dequeued) {
+  running_site s;
+  BOOST_TEST(mtaReportStress("too early", 0) == MTA_ORDER);
+  BOOST_TEST(with_one_message([&](void**, mta_dq_t* dq, std::string_view) {
+               BOOST_TEST(mtaReportStress("checkpoints take long, and more", 21) == MTA_OK);
+               BOOST_TEST(mtaReportStress(nullptr, 0) == MTA_OK);
+               s.until([](const auto& f) { return f.stressed; }, "the report");
+               return deliver_all(nullptr, nullptr, dq, "", 0);
+             }) == MTA_OK);
+  BOOST_TEST(mtaReportStress(nullptr, 0) == MTA_ORDER);
+}
+
+BOOST_AUTO_TEST_CASE(stress_cannot_be_reported_without_a_controller) {
+  running_site s;
+  with_one_message([&](void**, mta_dq_t* dq, std::string_view) {
+    std::promise<void> gone;
+    boost::asio::post(s.loop, [&] {
+      s.server.reset();
+      gone.set_value();
+    });
+    gone.get_future().wait();
+    BOOST_TEST(mtaReportStress("nobody hears it", 0) == MTA_NETWORK);
+    return deliver_all(nullptr, nullptr, dq, "", 0);
+  });
+}
+
 BOOST_AUTO_TEST_CASE(messages_are_processed_on_several_threads_at_once_up_to_the_limit) {
   running_site s("[channel x]\nthreaddepth = 1\n[routes]\nexample.org = x\n");
   for (int i = 0; i < 12; ++i) enqueue({"bob@example.org"});

@@ -124,6 +124,7 @@ bool same(const wire::poll& a, const wire::poll& b) { return a.token == b.token 
 bool same(const wire::stopping&, const wire::stopping&) { return true; }
 bool same(const wire::bye&, const wire::bye&) { return true; }
 bool same(const wire::sync& a, const wire::sync& b) { return a.token == b.token; }
+bool same(const wire::stress& a, const wire::stress& b) { return a.why == b.why; }
 bool same(const wire::welcome& a, const wire::welcome& b) {
   return a.version == b.version && a.session == b.session;
 }
@@ -146,6 +147,7 @@ void for_every_frame(F f) {
   f(wire::stopping{});
   f(wire::bye{});
   f(wire::sync{0xFFFFFFFF});
+  f(wire::stress{"checkpoints take 80 s"});
   f(wire::welcome{wire::protocol_version, 99});
   f(wire::refused{wire::refusal::not_allowed, "uid 33 may not"});
   f(some_lease());

@@ -302,6 +302,16 @@ BOOST_AUTO_TEST_CASE(poll_is_answered_and_comes_after_the_results) {
   BOOST_CHECK_EQUAL(a->threads, 20u);
 }
 
+BOOST_AUTO_TEST_CASE(stress_is_reported_at_once_and_at_most_once_a_second) {
+  connect();
+  BOOST_CHECK(s->report_stress("slow"));
+  BOOST_CHECK(s->report_stress("slow again"));
+  BOOST_CHECK_EQUAL(c->expect<wire::stress>().why, "slow");
+  s->give_credit(1);
+  BOOST_CHECK(s->flush());
+  BOOST_CHECK_EQUAL(c->expect<wire::ask>().more, 1u);  // and no second report before it
+}
+
 BOOST_AUTO_TEST_CASE(poll_is_answered_while_another_thread_is_parked) {
   connect();
   auto taking = std::async(std::launch::async, [&] { return take(1); });

@@ -1,17 +1,14 @@
 #include "jobctl/admin/order_request.hpp"
 
-#include "base/text.hpp"
 #include "base/utf8.hpp"
 #include "jobctl/admin/nearest.hpp"
+#include "jobctl/admin/order_fields.hpp"
 #include "jobctl/admin/search.hpp"
-#include "jobctl/admin/units.hpp"
 
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
-#include <pwd.h>
 
 namespace jobctl::admin {
 namespace {
@@ -70,24 +67,16 @@ mta::result<> take_filter(order_request& r, const json::value& v, const backend&
 }
 
 mta::result<> take_reason(order_request& r, std::string text) {
-  if (text.size() > longest_reason)
-    return mta::error(errc::out_of_range, fmt::format("reason: it is longer than {} bytes", longest_reason));
-  if (std::ranges::any_of(text, mta::is_control)) return bad("reason: it has control characters");
-  r.order.note.reason = std::move(text);
+  auto read = read_reason(std::move(text));
+  if (!read) return read.error();
+  r.order.note.reason = std::move(*read);
   return {};
 }
 
 mta::result<> take_until(order_request& r, const std::string& text, time_point now) {
-  if (const auto in = parse_duration(text)) {
-    r.order.until = now + *in;
-  } else {
-    const auto at = parse_time(text, now);
-    if (!at)
-      return bad(fmt::format(
-          "until: '{}' is neither a time (2026-11-21T14:30:00Z) nor a duration (90s, 2h, 3d)", text));
-    r.order.until = *at;
-  }
-  if (r.order.until <= now) return mta::error(errc::out_of_range, fmt::format("until: '{}' is over", text));
+  const auto read = read_until(text, now);
+  if (!read) return read.error();
+  r.order.until = *read;
   return {};
 }
 
@@ -99,11 +88,10 @@ mta::result<> take_channel(order_request& r, std::string name, const backend& b)
   return {};
 }
 
-mta::result<> take_host(order_request& r, std::string host) {
-  if (host.size() > 255 ||
-      std::ranges::any_of(host, [](char c) { return mta::is_control(c) || mta::is_blank(c); }))
-    return bad(fmt::format("host: '{}' is not the name of a host", host));
-  r.order.to_host = mta::lower_case(host);
+mta::result<> take_host(order_request& r, const std::string& host) {
+  auto read = read_host(host);
+  if (!read) return read.error();
+  r.order.to_host = std::move(*read);
   return {};
 }
 
@@ -128,8 +116,7 @@ mta::result<> take(order_request& r, std::string_view key, const json::value& v,
     return with_text([&](const std::string& text) { return take_until(r, text, b.now()); });
   if (key == "channel" && routes)
     return with_text([&](std::string text) { return take_channel(r, std::move(text), b); });
-  if (key == "host" && routes)
-    return with_text([&](std::string text) { return take_host(r, std::move(text)); });
+  if (key == "host" && routes) return with_text([&](const std::string& text) { return take_host(r, text); });
   std::vector<std::string_view> known{"ids", "filter", "all", "dry_run", "reason"};
   if (holds) known.push_back("until");
   if (routes) known.insert(known.end(), {"channel", "host"});
@@ -154,16 +141,6 @@ mta::result<order_request> parse(const backend& b, verb v, const std::string& bo
   if (v == verb::route && r.order.to_channel.empty() && !r.order.to_host)
     return bad("route needs a channel, a host, or both");
   return r;
-}
-
-/// "ann (uid 1000)"; on the pool, since it may ask a directory service.
-std::string name_of_user(std::int64_t uid) {
-  if (uid < 0) return {};
-  std::array<char, 4096> buffer;
-  passwd entry{}, *found = nullptr;
-  if (::getpwuid_r(static_cast<uid_t>(uid), &entry, buffer.data(), buffer.size(), &found) != 0 || !found)
-    return fmt::format("uid {}", uid);
-  return fmt::format("{} (uid {})", found->pw_name, uid);
 }
 
 void add_counts(json::object& o, const order_counts& c) {

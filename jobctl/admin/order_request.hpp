@@ -10,8 +10,6 @@
 
 namespace jobctl::admin {
 
-inline constexpr std::size_t longest_reason = 500;  ///< bytes
-
 /// The order of that name.
 std::optional<verb> find_verb(std::string_view name);
 

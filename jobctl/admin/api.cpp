@@ -33,7 +33,8 @@ class server_backend final : public admin::backend {
     server_.order(std::move(o), std::move(ids), std::move(done));
   }
   void run_channel(channel_no c) override { server_.run_channel(c); }
-  void stop_channel(channel_no c, bool stopped) override { server_.stop_channel(c, stopped); }
+  stop_change impose(const standing_stop& s) override { return server_.impose(s); }
+  stop_change lift(const standing_stop& s) override { return server_.lift(s); }
   reload_report reload() override { return server_.reload(); }
   void stop(std::string_view why) override { server_.stop(why); }
   void leave(std::string_view why) override { server_.leave(why); }

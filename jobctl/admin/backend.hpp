@@ -37,7 +37,8 @@ class backend {
 
   virtual void run_channel(channel_no) = 0;
   virtual void order(message_order, std::vector<message_id>, std::function<void(order_outcome)> done) = 0;
-  virtual void stop_channel(channel_no, bool stopped) = 0;
+  virtual stop_change impose(const standing_stop&) = 0;
+  virtual stop_change lift(const standing_stop&) = 0;
   virtual mta::result<> run_periodic(std::string_view name) = 0;
   virtual reload_report reload() = 0;
   virtual void stop(std::string_view why) = 0;

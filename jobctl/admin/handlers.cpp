@@ -7,6 +7,7 @@
 #include "jobctl/admin/metrics.hpp"
 #include "jobctl/admin/order_request.hpp"
 #include "jobctl/admin/search.hpp"
+#include "jobctl/admin/stops.hpp"
 #include "jobctl/admin/target.hpp"
 #include "jobctl/admin/why.hpp"
 #include "jobctl/version.hpp"
@@ -36,6 +37,7 @@ struct exchange {
   admin::backend& backend;
   admin::target target;
   admin::answer answer;
+  std::int64_t user;
 
   const std::string& name() const { return target.path[2]; }
 };
@@ -124,7 +126,8 @@ void get_summary(exchange x) {
   x.answer(json_response(json::object{{"time", json_time(x.backend.now())},
                                       {"complete", complete(x.backend)},
                                       {"channels", std::move(channels)},
-                                      {"total", std::move(totals)}}));
+                                      {"total", std::move(totals)},
+                                      {"stops", to_json(state.stops(), x.backend.now())}}));
 }
 
 // What is in the files only is looked for on the worker pool, for a while; the client goes on with the
@@ -237,6 +240,8 @@ json::object describe_channel(const backend& b, channel_no c) {
                    {"reported", json_time(s.reported)},
                    {"relaxes", json_time(s.relaxes)},
                    {"why", s.why}};
+  const std::vector<standing_stop> orders = state.stops_of(c, {});
+  o["stop"] = orders.empty() ? json::value() : json::value(to_json(orders.front(), b.now()));
   return o;
 }
 
@@ -268,17 +273,20 @@ void post_run(exchange x) {
   x.answer(json_response(body));
 }
 
-void set_stopped(exchange x, bool stopped) {
-  channel_no c{};
-  if (!channel_of(x, c)) return;
-  const bool before = x.backend.state().figures(c).stopped;
-  x.backend.stop_channel(c, stopped);
-  x.answer(json_response(
-      json::object{{"channel", x.name()}, {"stopped", stopped}, {"changed", before != stopped}}));
+void post_stop_channel(exchange x) {
+  if (channel_no c{}; channel_of(x, c))
+    post_stop_of(x.backend, {x.name(), {}, {}, {}, {}, {}}, x.target, x.user, x.answer);
 }
-
-void post_stop_channel(exchange x) { set_stopped(std::move(x), true); }
-void post_start_channel(exchange x) { set_stopped(std::move(x), false); }
+void post_start_channel(exchange x) {
+  if (channel_no c{}; channel_of(x, c))
+    post_start_of(x.backend, {x.name(), {}, {}, {}, {}, {}}, x.target, x.user, x.answer);
+}
+void post_stop_destination(exchange x) {
+  post_stop_of(x.backend, {{}, x.name(), {}, {}, {}, {}}, x.target, x.user, x.answer);
+}
+void post_start_destination(exchange x) {
+  post_start_of(x.backend, {{}, x.name(), {}, {}, {}, {}}, x.target, x.user, x.answer);
+}
 
 json::object totals_to_json(const channel_totals& t) {
   return {{"enqueued", t.enqueued}, {"finished", t.finished}, {"returned", t.returned},
@@ -336,6 +344,7 @@ json::value barrier_to_json(barrier b) {
     case barrier::rate: return "rate";
     case barrier::dead: return "dead";
     case barrier::probing: return "probing";
+    case barrier::stopped: return "stopped";
   }
   return nullptr;
 }
@@ -569,8 +578,10 @@ const route routes[] = {
     {method::get, 2, "channels", "", get_channels, {}},
     {method::get, 3, "channels", "", get_channel, {}},
     {method::post, 4, "channels", "run", post_run, {}},
-    {method::post, 4, "channels", "stop", post_stop_channel, {}},
-    {method::post, 4, "channels", "start", post_start_channel, {}},
+    {method::post, 4, "channels", "stop", post_stop_channel, {"host", "reason", "until"}},
+    {method::post, 4, "channels", "start", post_start_channel, {"host"}},
+    {method::post, 4, "destinations", "stop", post_stop_destination, {"reason", "until"}},
+    {method::post, 4, "destinations", "start", post_start_destination, {}},
     {method::get, 2, "jobs", "", get_jobs, {}},
     {method::get, 2, "events", "", get_events, {}, true},
     {method::get, 2, "counters", "", get_counters, {}},
@@ -637,7 +648,7 @@ void handlers::handle(const request& q, answer reply) {
     if (r.allowed != q.method) return reply(wrong_method(q, r.allowed == method::get ? "GET" : "POST"));
     if (!r.own_parameters)
       if (auto known = only(*target, r.parameters); !known) return reply(error_of(known.error()));
-    return r.handle({backend_, std::move(*target), std::move(reply)});
+    return r.handle({backend_, std::move(*target), std::move(reply), q.user});
   }
   reply(error_response(404, "not_found",
                        fmt::format("nothing is at {}; docs/api.md lists what there is", q.target)));

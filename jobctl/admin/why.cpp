@@ -5,6 +5,7 @@
 #include "jobctl/admin/hold_record.hpp"
 #include "jobctl/admin/listing.hpp"
 #include "jobctl/admin/message_report.hpp"
+#include "jobctl/admin/stops.hpp"
 #include "jobctl/admin/units.hpp"
 
 #include <boost/json.hpp>
@@ -52,6 +53,11 @@ std::string when(time_point t, time_point now) {
 
 std::string messages(std::uint64_t n) { return fmt::format("{} message{}", n, n == 1 ? "" : "s"); }
 
+std::string as_sentence(std::string text) {
+  if (text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 32);
+  return text + ".";
+}
+
 struct explanation {
   std::string what, kind, state, text, last_error;
   time_point next{};  // epoch: not known, or nothing is to come
@@ -72,7 +78,8 @@ std::string why_blocked(const backend& b, channel_no c, std::string_view host) {
   if (!b.state().find_destination(c, host, d)) return {};
   const std::string name = host.empty() ? "its destination" : std::string(host);
   switch (d.barrier) {
-    case barrier::none: break;
+    case barrier::none:
+    case barrier::stopped: break;
     case barrier::concurrency:
       return fmt::format("it is due, and {} may have {} in hand at a time, which it has", name,
                          messages(d.concurrency));
@@ -91,13 +98,33 @@ std::string why_blocked(const backend& b, channel_no c, std::string_view host) {
   return {};
 }
 
+/// The order that keeps a host of a channel stopped for longest, or the channel as a whole.
+std::optional<standing_stop> stop_of(const controller& state, channel_no c, std::string_view host) {
+  std::optional<standing_stop> last;
+  for (standing_stop& each : state.stops_of(c, host))
+    if (!last || (last->until != time_point{} && (each.until == time_point{} || each.until > last->until)))
+      last = std::move(each);
+  return last;
+}
+
+/// Why a channel, or a host of it, is stopped, and what helps; empty: it is not.
+std::string why_stopped(const backend& b, channel_no c, std::string_view host) {
+  const controller& state = b.state();
+  if (const auto order = stop_of(state, c, host))
+    return fmt::format("{}; {}", text_of(*order, b.now()), remedy_of(*order));
+  if (!state.figures(c).stopped) return {};
+  const std::string& name = state.channel_name(c);
+  return fmt::format("channel {} is stopped by its configuration; 'jobctl start {}' lets it go on", name,
+                     name);
+}
+
 /// Why what is due in a channel, for a host, is not being worked on, or how it is.
 std::string why_ready(const backend& b, channel_no c, std::string_view host) {
   const controller& state = b.state();
   const std::string& name = state.channel_name(c);
   const channel_figures f = state.figures(c);
   if (b.stopping()) return "the controller is stopping";
-  if (f.stopped) return fmt::format("channel {} is stopped; 'jobctl start {}' lets it go on", name, name);
+  if (std::string stopped = why_stopped(b, c, host); !stopped.empty()) return stopped;
   if (b.program_of(c).empty())
     return fmt::format("channel {} has no program; [channel {}] program names one", name, name);
   if (const std::string at_host = why_blocked(b, c, host); !at_host.empty()) return at_host;
@@ -157,9 +184,11 @@ explanation of_message(const backend& b, const message_report& m) {
           fmt::format("{} failed. The next is {}, or at once by 'jobctl retry {}'.",
                       row.attempts == 1 ? "An attempt has" : fmt::format("{} attempts have", row.attempts),
                       when(row.due, now), e.what);
+    if (const std::string stopped = why_stopped(b, row.channel, row.host); !stopped.empty())
+      e.text += fmt::format(" But {}.", stopped);
   } else {
-    e.text = why_ready(b, row.channel, row.host) + ".";
-    e.text[0] = static_cast<char>(e.text[0] >= 'a' && e.text[0] <= 'z' ? e.text[0] - 32 : e.text[0]);
+    if (const auto order = stop_of(b.state(), row.channel, row.host)) e.next = order->until;
+    e.text = as_sentence(why_ready(b, row.channel, row.host));
   }
   if (!e.last_error.empty()) e.text += " The last error was: " + e.last_error;
   return e;
@@ -249,6 +278,10 @@ std::string stress_text(const backend& b, const std::string& channel, const stre
 
 void explain(backend& b, explanation e, const crowd& c, answer reply) {
   e.next = c.next;
+  if (c.ready_in)
+    if (const auto order = stop_of(b.state(), *c.ready_in, c.ready_host);
+        order && order->until != time_point{} && (e.next == time_point{} || order->until < e.next))
+      e.next = order->until;
   if (c.ready + c.in_hand + c.deferred + c.held == 0)
     e.text += "Nothing waits.";
   else
@@ -288,13 +321,20 @@ void get_why(backend& b, const std::string& what, answer reply) {
     for (const full_backlog& f : state.full_backlogs())
       if (f.channel == c || f.channel == no_channel) e.text += full_text(state, f);
     if (stress_figures s; state.find_stress(c, s)) e.text += stress_text(b, what, s);
-    if (state.figures(c).stopped) e.text += fmt::format("Channel {} is stopped. ", what);
-    return explain(b, std::move(e), look_at(state, filter), std::move(reply));
+    const crowd all = look_at(state, filter);
+    if (const std::string stopped = why_stopped(b, c, {}); !stopped.empty() && all.ready == 0)
+      e.text += as_sentence(stopped) + " ";
+    return explain(b, std::move(e), all, std::move(reply));
   }
   e.kind = "host";
   filter.host = mta::lower_case(what);
   const crowd c = look_at(state, filter);
-  if (c.ready + c.in_hand + c.deferred + c.held == 0)
+  // The one that the example of what is due tells of need not be told twice.
+  const auto told = c.ready_in ? stop_of(state, *c.ready_in, c.ready_host) : std::optional<standing_stop>();
+  for (const standing_stop& each : state.stops())
+    if (!each.host.empty() && host_matches(each.host, filter.host) && told != each)
+      e.text += as_sentence(fmt::format("{}; {}", text_of(each, b.now()), remedy_of(each))) + " ";
+  if (e.text.empty() && c.ready + c.in_hand + c.deferred + c.held == 0)
     return reply(handlers::error_response(
         404, "not_found",
         fmt::format("'{}' is not a message id, and nothing waits for a host of that name; {}", what,

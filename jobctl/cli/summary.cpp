@@ -4,6 +4,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace jobctl::cli {
@@ -43,6 +44,20 @@ std::vector<std::string> cells(const json::object& row, const std::string& name,
           remarks(row)};
 }
 
+// What operators have stopped, with reason and end; of very many, some.
+void print_stops(const invocation& in, const std::vector<json::object>& stops) {
+  constexpr std::size_t most = 20;
+  for (std::size_t n = 0; n < std::min(most, stops.size()); ++n) {
+    std::string text = text_field(stops[n], "text");
+    std::ranges::replace_if(
+        text, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+    fmt::print(in.io.out, "{}\n", text);
+  }
+  if (stops.size() > most)
+    fmt::print(in.io.out, "{} more are stopped; 'jobctl summary --json' lists them all\n",
+               stops.size() - most);
+}
+
 int run(const invocation& in) {
   int status = success;
   auto controller = connect(in, status);
@@ -71,6 +86,7 @@ int run(const invocation& in) {
   if (const json::value* total = all.if_contains("total"); total && total->is_object())
     t.add(cells(total->get_object(), "total", now));
   t.flush(in.io.out);
+  print_stops(in, rows_field(all, "stops"));
   if (!flag_field(all, "complete"))
     fmt::print(in.io.out, "The controller is still reading the queue; there may be more.\n");
   return success;
@@ -85,7 +101,8 @@ const command summary_command = {"summary",
                                  "hands of a program, deferred until a later\n"
                                  "attempt, and held; their size and the age of the oldest one that is ready; "
                                  "processes launched, channel programs\n"
-                                 "connected, messages finished since the controller started.",
+                                 "connected, messages finished since the controller started. Below, what "
+                                 "operators have stopped, by whom, why and until when.",
                                  "  jobctl summary\n"
                                  "  watch -n1 jobctl summary\n"
                                  "  jobctl summary --json | jq .total.ready",

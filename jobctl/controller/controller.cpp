@@ -60,6 +60,7 @@ void controller::impl::begin(time_point wall) {
     channel_timers.remove(channels, c);
     channel_due(c);
   }
+  if (next_stop_end <= now) stops_due();
 }
 
 void controller::impl::settle() {
@@ -91,6 +92,7 @@ time_point controller::next_deadline() const {
   if (s.may_notice()) next = std::min(next, s.notice_timers.first_time());
   if (!s.flow_timers.empty()) next = std::min(next, s.flow_timers.first_time());
   if (!s.channel_timers.empty()) next = std::min(next, s.channel_timers.first_time());
+  next = std::min(next, s.next_stop_end);
   return next == std::numeric_limits<moment>::max() ? time_point::max() : s.to_wall(next);
 }
 
@@ -116,6 +118,7 @@ std::uint32_t controller::impl::channel_named(std::string_view name) {
     channel_state& c = channels.emplace_back();
     c.limits.name = name;
     c.limits.has_program = false;
+    c.limits.stopped = ordered_to_stop(name);
     for (auto& schedule : c.limits.backoff) schedule = {std::chrono::hours(1)};
   }
   return at->second;
@@ -150,11 +153,11 @@ void controller::configure(time_point now, const limits& l) {
   }
   for (const channel_limits& settings : l.channels) {
     channel_state& c = s.channels[s.channel_named(settings.name)];
-    // An operator's order to stop or start stands until the configured state changes.
-    const bool stopped = settings.stopped == c.configured_stopped ? c.limits.stopped : settings.stopped;
+    // That an operator has started it nevertheless stands until the configured state changes.
+    if (settings.stopped != c.configured_stopped) c.stopped_by_settings = settings.stopped;
     c.configured_stopped = settings.stopped;
     c.limits = settings;
-    c.limits.stopped = stopped;
+    c.limits.stopped = c.stopped_by_settings || s.ordered_to_stop(settings.name);
     for (auto& schedule : c.limits.backoff)
       if (schedule.empty()) schedule = {std::chrono::hours(1)};
     c.limits.relaunch_first = std::max(c.limits.relaunch_first, shortest_relaunch);
@@ -183,18 +186,6 @@ void controller::configure(time_point now, const limits& l) {
   for (std::uint32_t f = s.files.next_live(0); f < s.files.end(); f = s.files.next_live(f + 1))
     s.look_for_notices(f, s.now);
   for (std::uint32_t c = 0; c < s.channels.size(); ++c) s.touch(c);
-  s.settle();
-}
-
-void controller::stop_channel(time_point now, channel_no channel, bool stopped) {
-  impl& s = *impl_;
-  s.begin(now);
-  const auto number = static_cast<std::uint32_t>(channel);
-  channel_state& c = s.channels.at(number);
-  c.limits.stopped = stopped;
-  if (stopped)
-    for (const std::uint32_t w : c.workers) s.tell_to_stop(w, "channel " + c.limits.name + " is stopped");
-  s.touch(number);
   s.settle();
 }
 

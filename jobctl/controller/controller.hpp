@@ -11,6 +11,7 @@
 // Costs: at most 100 bytes per message in all; O(1) or O(log n) per event.
 #pragma once
 
+#include "jobctl/controller/standing_stop.hpp"
 #include "jobctl/controller/totals.hpp"
 #include "jobctl/controller/transition.hpp"
 #include "queue/message_id.hpp"
@@ -111,7 +112,7 @@ struct channel_limits {
   std::uint32_t files_per_job = 0;  ///< waiting messages that deserve one more process; 0: only threads count
   milliseconds relaunch_first{1000},
       relaunch_last{300'000};       ///< delay after a program that died at once; doubles
-  bool stopped = false;             ///< configured or ordered to start nothing
+  bool stopped = false;             ///< configured to start nothing
   std::uint64_t backlog_limit = 0;  ///< messages; with so many it is full; 0: never
   stress_limits stress;
   std::uint32_t weight = 1;           ///< its share of its pool's places, when they are scarce
@@ -203,6 +204,9 @@ struct notice {  ///< it has waited too long: tell its sender; nobody gets it un
   bool last;           ///< return it
   time_point expires;  ///< when it will be returned, or should have been
 };
+struct stop_ended {  ///< its end has come: it is in force no more
+  standing_stop order;
+};
 struct set_aside {  ///< a program found it damaged
   channel_no channel;
   message_id id;
@@ -227,7 +231,7 @@ struct report {  ///< one line for the log
 }  // namespace action
 using action_list = std::vector<
     std::variant<action::lease, action::launch, action::stop_worker, action::recycle, action::compact,
-                 action::write_state, action::notice, action::set_aside, action::report>>;
+                 action::write_state, action::notice, action::stop_ended, action::set_aside, action::report>>;
 
 /// How the controller came to know of messages: for those who watch.
 enum class sighting : std::uint8_t {
@@ -278,6 +282,7 @@ enum class barrier : std::uint8_t {
   rate,         ///< until `until`
   dead,         ///< the next probe is at `until`
   probing,      ///< dead, and one is being tried
+  stopped,      ///< by an operator, until `until`
 };
 
 struct destination_figures {
@@ -302,8 +307,8 @@ struct channel_figures {
   std::uint64_t warned = 0, expired = 0;            ///< likewise: steps of schedules done with, and last ones
   std::uint32_t workers = 0, jobs = 0;
   std::uint32_t dead_destinations = 0;
-  bool stopped = false;
-  bool full = false;  ///< it has its backlog_limit, and has not shrunk by a tenth of that since
+  bool stopped = false;  ///< by an operator's order or the settings
+  bool full = false;     ///< it has its backlog_limit, and has not shrunk by a tenth of that since
   bool stressed = false;
   time_point oldest{};  ///< commit time of the oldest ready message; epoch: none
   /// Ready messages wait for their delivery window: when that changes next. Epoch: none does.
@@ -436,7 +441,14 @@ class controller {
   void clock(time_point now);
   /// Makes every deferred message of the channel due now, and starts a program even if it died recently.
   void run_channel(time_point now, channel_no);
-  void stop_channel(time_point now, channel_no, bool stopped);
+  /// Nothing is given out there, and nothing launched for it, until the order is lifted or ends; programs of
+  /// a channel that is stopped are told to stop, and what is in hand is finished. Replaces an order for the
+  /// same place; without a reason it keeps that one's. An end that is over is at once reported as such.
+  /// False: nothing has changed, it is stopped like this already.
+  bool impose(time_point now, const standing_stop&);
+  /// The order for exactly this channel (empty: every one) and host (empty: the channel as a whole); for a
+  /// whole channel, what the settings say, too, until they change. False: there is none.
+  bool lift(time_point now, std::string_view channel, std::string_view host);
   /// `until`: when the hold ends by itself; epoch: it does not.
   void hold(time_point now, std::span<const message_id>, time_point until = {});
   void release(time_point now, std::span<const message_id>);
@@ -469,6 +481,10 @@ class controller {
   channel_figures figures(channel_no) const;
   /// False: no message of the channel is for that host (and none was lately).
   bool find_destination(channel_no, std::string_view host, destination_figures&) const;
+  /// Operators' orders that are in force, in the order in which they were given.
+  std::vector<standing_stop> stops() const;
+  /// Those that concern a host of a channel, and those for the channel as a whole.
+  std::vector<standing_stop> stops_of(channel_no, std::string_view host) const;
   /// Looks at every destination: microseconds for a thousand of them.
   destination_counts largest_destinations(std::size_t most) const;
 

@@ -68,6 +68,11 @@ std::uint32_t controller::impl::allowed_in_hand(const destination& d) const {
 
 jobctl::barrier controller::impl::barrier_of(const destination& d, moment& until) const {
   until = 0;
+  if (d.stopped) {
+    const moment end = stop_end(d.channel, d.host);
+    until = end == never ? 0 : end;
+    return barrier::stopped;
+  }
   if (d.flow == none) return barrier::none;
   const flow& f = flows[d.flow];
   const host_limits& l = limits_of(d);
@@ -89,6 +94,7 @@ jobctl::barrier controller::impl::barrier_of(const destination& d, moment& until
 }
 
 std::uint32_t controller::impl::room(const destination& d) const {
+  if (d.stopped) return 0;
   const host_limits& l = limits_of(d);
   if (!l.regulate()) return no_limit;
   if (moment until = 0; barrier_of(d, until) != barrier::none) return 0;
@@ -143,7 +149,9 @@ void controller::impl::review_flow(std::uint32_t number) {
   c.crowded += crowded - std::uint64_t{d.crowded};
   d.crowded = crowded;
   flow& f = flows[d.flow];
-  if (until == 0 || (f.position != none && flow_timers.time_at(f.position) <= until)) return;
+  if (until == 0 || what == barrier::stopped ||
+      (f.position != none && flow_timers.time_at(f.position) <= until))
+    return;
   if (f.position != none) flow_timers.remove(flows, d.flow);
   flow_timers.add(flows, d.flow, std::max(until, now + 1));
 }

@@ -67,7 +67,18 @@ struct controller::impl {
   boost::unordered_flat_map<std::uint64_t, job> jobs;
   std::uint64_t last_job = 0;
 
+  std::vector<stop_state> stops;  ///< few
+  struct name_hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+  };
+  using stop_index =
+      boost::unordered_flat_map<std::string, std::vector<std::uint32_t>, name_hash, std::equal_to<>>;
+  stop_index stopped_hosts, stopped_domains;  ///< into `stops`; domains without their leading dot
+
   // --- what waits for a time
+  static constexpr moment never = std::numeric_limits<moment>::max();
+  moment next_stop_end = never;
   timer_heap<&message::position, 16> message_timers;
   timer_heap<&queue_file::position, 8> file_timers;  ///< when to look whether it can be recycled or compacted
   timer_heap<&queue_file::notice_position, 8>
@@ -174,6 +185,19 @@ struct controller::impl {
   /// The last message has gone: is there nothing to remember? Else a timer is set for its end.
   bool flow_over(std::uint32_t destination);
   void drop_destination(std::uint32_t destination);
+
+  // --- stops.cpp: what operators have stopped
+  /// When the last order for the host in the channel ends; 0: there is none.
+  moment stop_end(std::uint32_t channel, std::string_view host) const;
+  bool ordered_to_stop(std::string_view channel) const;
+  /// After a change of `stops`.
+  void index_stops();
+  /// After a change of that order: whatever it concerns.
+  void review_stop(const standing_stop&);
+  void review_stop_of_channel(std::uint32_t channel);
+  void review_stop_of_destination(std::uint32_t destination);
+  void stops_due();
+  standing_stop as_told(const stop_state&) const;
 
   // --- files.cpp
   std::uint32_t find_file(const file_key&);

@@ -17,6 +17,8 @@ std::string flow_wrong(const Impl& s, std::uint32_t number) {
       return "it is not in the rings it should be in";
   const std::uint32_t due = s.deliverable(d);
   if (d.open > due) return "more may be given out than there is";
+  if (d.stopped != (s.stop_end(d.channel, d.host) != 0)) return "it is stopped, and should not be, or should";
+  if (d.stopped) return d.open == 0 ? "" : "it is stopped, and its messages are given out";
   const host_limits& l = s.limits_of(d);
   if (!l.regulate()) return d.open == due ? "" : "it is regulated, and should not be";
   if (d.flow == none) return d.open > 0 || due == 0 ? "" : "it waits for nothing";
@@ -34,7 +36,8 @@ std::string flow_wrong(const Impl& s, std::uint32_t number) {
                  ? ""
                  : "nobody will see when it may be given more";
     case barrier::concurrency: return d.in_hand > 0 ? "" : "it waits for messages that nobody has in hand";
-    case barrier::probing: return {};
+    case barrier::probing:
+    case barrier::stopped: return {};
   }
   return {};
 }
@@ -204,8 +207,12 @@ std::string controller::check_invariants() const {
             ? t.factor != 1 || t.jobs != 0
             : t.relax_at <= s.now || c.position == none || s.channel_timers.time_at(c.position) > t.relax_at)
       return channel + ": its stress is not seen to";
+    if (c.limits.stopped != (c.stopped_by_settings || s.ordered_to_stop(c.limits.name)))
+      return channel + ": it is stopped, and should not be, or should";
     if (c.touched) return channel + ": it was not seen to";
   }
+  for (const stop_state& one : s.stops)
+    if (one.ends <= s.now || s.next_stop_end > one.ends) return "a stop has ended, and nobody has noticed";
   if (jobs != s.jobs.size()) return "there are jobs of no channel";
   for (std::size_t p = 0; p < s.pools.size(); ++p)
     if (in_pool[p] != s.pools[p].jobs || making_room[p] != s.pools[p].making_room)

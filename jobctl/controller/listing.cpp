@@ -13,11 +13,6 @@ phase phase_of(const message& m) {
   return m.where == place::deferred ? phase::deferred : phase::queued;
 }
 
-bool host_matches(std::string_view wanted, std::string_view host) {
-  if (wanted.empty() || host == wanted) return true;
-  return wanted.front() == '.' && (host == wanted.substr(1) || host.ends_with(wanted));
-}
-
 /// Can a message in that place match at all?
 bool place_matches(const list_filter& filter, place p) {
   if (filter.in_hand >= 0 && (p == place::in_hand) != (filter.in_hand == 1)) return false;

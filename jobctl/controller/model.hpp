@@ -72,6 +72,7 @@ struct destination {
   std::uint32_t rule = 0;     ///< in its channel's `host_rules`
   std::uint32_t flow = none;  ///< made with the first message that is given out, if its rule regulates
   std::uint8_t in_ring = 0;   ///< bits, by priority
+  bool stopped = false;       ///< its host is, by an operator
   index_list at[places];
   links siblings;           ///< in its channel's list of destinations
   links turns[priorities];  ///< in its channel's ring of those with something that may be given out
@@ -91,6 +92,12 @@ struct flow {
   breaker state = breaker::closed;
   moment open_until = 0;
   std::int64_t paid_until = 0;  ///< rate: µs; the time that what was given out takes ends then
+};
+
+/// An operator's order to stop, with its end in the controller's time.
+struct stop_state {
+  standing_stop order;
+  moment ends = 0;  ///< impl::never: it does not by itself
 };
 
 struct queue_file {
@@ -161,11 +168,12 @@ struct stress_state {
 };
 
 struct channel_state {
-  channel_limits limits;  ///< its `stopped` is the present state
+  channel_limits limits;  ///< its `stopped` is the present state, with operators' orders
   bool configured = false;
   bool full = false;  ///< see channel_limits::backlog_limit
   stress_state stress;
   bool configured_stopped = false;
+  bool stopped_by_settings = false;  ///< and no operator has started it since
   std::uint32_t pool = 0;
 
   std::vector<host_limits> host_rules{1};  ///< the first is that of hosts without one of their own

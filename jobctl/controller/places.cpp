@@ -40,6 +40,7 @@ std::uint32_t controller::impl::destination_of(std::uint32_t channel, std::strin
   if (d.host.capacity() > std::string().capacity()) host_bytes += d.host.capacity() + 1;
   channels[channel].destinations.push_back(siblings(), i);
   destination_index.insert(i);
+  d.stopped = stop_end(channel, host) != 0;
   regulate(i);
   return last_destination = i;
 }

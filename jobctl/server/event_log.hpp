@@ -32,6 +32,8 @@ enum class event_kind : std::uint8_t {
   channel_started,
   destination_blocked,
   destination_unblocked,
+  destination_stopped,  ///< by an operator: a host of a channel, or of all
+  destination_started,
   backlog_full,  ///< of a channel, or with none of the whole queue: enqueuers are refused
   backlog_relieved,
   channel_stressed,  ///< its program says that its target is overloaded
@@ -66,6 +68,8 @@ inline constexpr std::string_view event_names[] = {
     "channel-started",
     "destination-blocked",
     "destination-unblocked",
+    "destination-stopped",
+    "destination-started",
     "backlog-full",
     "backlog-relieved",
     "channel-stressed",

@@ -31,7 +31,7 @@ host_limits combined(const mta::config::host_settings& first, const mta::config:
 
 }  // namespace
 
-limits limits_of(const mta::config::settings& s, const std::set<std::string>& stopped) {
+limits limits_of(const mta::config::settings& s) {
   limits all;
   all.lease_batch = s.controller.lease_batch;
   all.backlog_limit = s.queue.backlog_limit;
@@ -65,7 +65,7 @@ limits limits_of(const mta::config::settings& s, const std::set<std::string>& st
                   c.stress.unfactor, c.stress.unjobs, c.stress.untime};
     one.relaunch_first = s.controller.relaunch_first;
     one.relaunch_last = s.controller.relaunch_last;
-    one.stopped = c.stopped || stopped.contains(c.name);
+    one.stopped = c.stopped;
     all.channels.push_back(std::move(one));
   }
   return all;

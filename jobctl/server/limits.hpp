@@ -5,12 +5,8 @@
 #include "config/settings.hpp"
 #include "jobctl/controller/controller.hpp"
 
-#include <set>
-#include <string>
-
 namespace jobctl {
 
-/// `stopped`: channels that an operator stopped, beside those that the settings stop.
-limits limits_of(const mta::config::settings&, const std::set<std::string>& stopped);
+limits limits_of(const mta::config::settings&);
 
 }  // namespace jobctl

@@ -15,7 +15,7 @@
 #include "jobctl/server/queue_watch.hpp"
 #include "jobctl/server/setting_changes.hpp"
 #include "jobctl/server/site.hpp"
-#include "jobctl/server/stopped_channels.hpp"
+#include "jobctl/server/stops.hpp"
 #include "jobctl/server/upkeep.hpp"
 #include "jobctl/server/work_pool.hpp"
 #include "queue/file_io.hpp"
@@ -91,7 +91,7 @@ struct server::impl {
       : io(i),
         settings(std::move(s)),
         options(std::move(o)),
-        core(limits_of(settings, {})),
+        core(limits_of(settings)),
         store(mta::queue::real_file_io(), settings.queue_root()),
         clock_timer(io),
         stop_timer(io),
@@ -127,6 +127,10 @@ struct server::impl {
                                                          "its record was found damaged");
                                      },
                                      [this] { after_events(); }}),
+        stops_(stops::surroundings{core, events, counters,
+                                   [this] { return settings.run_directory() + "/stopped"; },
+                                   [this](std::string_view name) { return find_channel(name); },
+                                   [this] { take_transitions(); }, [this] { after_events(); }}),
         watch(queue_watch::surroundings{
             io, pool, store, core, counters, progress, upkeep_.moves(), 2 * options.pool_threads,
             [this](channel_no c, const message_id& id) {
@@ -203,6 +207,7 @@ struct server::impl {
             [&](const action::compact& a) { upkeep_.carry_out(a); },
             [&](const action::write_state& a) { upkeep_.carry_out(a); },
             [&](const action::notice& a) { notices_.carry_out(a); },
+            [&](const action::stop_ended& a) { stops_.carry_out(a, now()); },
             [&](const action::set_aside& a) { upkeep_.carry_out(a); },
             [&](const action::report& a) {
               write_log(level_of(a.severity), a.text);
@@ -294,26 +299,6 @@ struct server::impl {
     channels.emplace(name, number);
     return number;
   }
-
-  void stop_channel(channel_no channel, bool stop) {
-    const auto& name = core.channel_name(channel);
-    const bool changed = stop ? stopped_channels.insert(name).second : stopped_channels.erase(name) != 0;
-    if (changed) {
-      if (const auto saved = save_stopped_channels(stopped_file(), stopped_channels); !saved) {
-        ++counters.io_errors;
-        log(log_level::error,
-            "remember which channels are stopped (after a restart of the controller that will be forgotten): "
-            "{}",
-            saved.error().message());
-      }
-    }
-    log(log_level::info, "channel {}: {} by an operator", name, stop ? "stopped" : "started");
-    happened(stop ? event_kind::channel_stopped : event_kind::channel_started, channel, "by an operator");
-    core.stop_channel(now(), channel, stop);
-    after_events();
-  }
-
-  std::string stopped_file() const { return settings.run_directory() + "/stopped"; }
 
   // --- processes
   // ---------------------------------------------------------------------------------------------------------
@@ -508,7 +493,7 @@ struct server::impl {
     for (auto& note : ineffective_settings(*loaded)) report.notes.push_back(std::move(note));
     settings = std::move(*loaded);
     options.reopen_logs(settings);
-    core.configure(now(), limits_of(settings, stopped_channels));
+    core.configure(now(), limits_of(settings));
     notices_.settings_changed();
     periodic.configure(settings);
     watch.set_interval(settings.queue.sync_interval);
@@ -546,7 +531,6 @@ struct server::impl {
   bool clock_armed = false;
 
   std::map<std::string, channel_no, std::less<>> channels;
-  std::set<std::string> stopped_channels;
   std::unordered_map<std::uint64_t, job_info> jobs;
   std::deque<ended_job> ended;
 
@@ -558,6 +542,7 @@ struct server::impl {
   upkeep upkeep_;
   notices notices_;
   orders orders_;
+  stops stops_;
   queue_watch watch;
   programs clients;
   listener door;
@@ -578,14 +563,12 @@ mta::result<> server::open() {
   if (!lock) return lock.error();
   i.lock = std::move(*lock);
 
-  auto stopped = load_stopped_channels(i.stopped_file());
-  if (!stopped) return stopped.error();
-  i.stopped_channels = std::move(*stopped);
   i.progress.started = now();
   i.backlogs.remove();  // of one that was killed
+  if (auto restored = i.stops_.restore(i.progress.started); !restored) return restored.error();
   i.open_totals();
   i.core.observe(true);
-  i.core.configure(i.progress.started, limits_of(i.settings, i.stopped_channels));
+  i.core.configure(i.progress.started, limits_of(i.settings));
   i.happened(event_kind::started, event_log::no_channel, fmt::format("process {}", ::getpid()));
   if (auto listening = i.door.listen(i.settings.program_socket()); !listening) return listening.error();
   i.watch.start(i.settings.queue.sync_interval);
@@ -649,7 +632,8 @@ void server::run_channel(channel_no channel) {
   impl_->after_events();
 }
 
-void server::stop_channel(channel_no channel, bool stopped) { impl_->stop_channel(channel, stopped); }
+stop_change server::impose(const standing_stop& order) { return impl_->stops_.impose(now(), order); }
+stop_change server::lift(const standing_stop& place) { return impl_->stops_.lift(now(), place); }
 
 void server::hold(std::span<const message_id> ids) {
   impl_->core.hold(now(), ids);

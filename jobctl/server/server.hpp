@@ -133,6 +133,12 @@ struct order_outcome {
   std::uint64_t write_errors = 0;
 };
 
+/// What became of an order to stop or start a channel or a host.
+struct stop_change {
+  bool changed = false;  ///< false: it was so already
+  bool written = true;   ///< false: in force, but a restart would undo it; the log says why
+};
+
 struct reload_report {
   bool ok = false;
   std::vector<std::string> lines;    ///< every problem ("FILE:LINE: TEXT"), or what was changed
@@ -189,8 +195,10 @@ class server {
   // -------------------------------------------------------------------------------------------
   /// Makes every deferred message due now, and launches a program even if the last one died.
   void run_channel(channel_no);
-  /// Starts nothing for it any more and tells its programs to stop; or the opposite. Kept across restarts.
-  void stop_channel(channel_no, bool stopped);
+  /// controller::impose() and lift(), kept across restarts. Of the latter's order channel, host and `by`
+  /// count.
+  stop_change impose(const standing_stop&);
+  stop_change lift(const standing_stop&);
   void hold(std::span<const message_id>);
   void release(std::span<const message_id>);
   /// Any order, on any number of messages; `done` is called later, when everything is on the disk.

@@ -50,6 +50,7 @@ class fleet {
   std::deque<mail> mails;  // what is in it stays where it is
   std::uint64_t finished = 0, failed = 0, launches = 0;
   std::vector<std::string> reports;
+  std::vector<standing_stop> stops_ended;
 
   explicit fleet(const limits& l) : limits_(l), controller_(l) { set_time(); }
 
@@ -59,6 +60,15 @@ class fleet {
   void configure(const limits& l) {
     limits_ = l;
     controller_.configure(now, l);
+    act();
+  }
+
+  void stop(const std::string& channel, const std::string& host, time_point until = {}) {
+    controller_.impose(now, {channel, host, "ann", "a reason", now, until});
+    act();
+  }
+  void start(const std::string& channel, const std::string& host) {
+    controller_.lift(now, channel, host);
     act();
   }
 
@@ -292,6 +302,7 @@ class fleet {
       controller_.move_failed(now, {c.file.file, c.file.generation, slot});
   }
   void carry_out(action::write_state&) {}
+  void carry_out(action::stop_ended& s) { stops_ended.push_back(s.order); }
   void carry_out(action::notice& n) { controller_.noticed(now, n.id, notice_outcome::done, n.step); }
   void carry_out(action::set_aside&) { BOOST_FAIL("nothing is damaged"); }
   void carry_out(action::report& r) { reports.push_back(r.text); }

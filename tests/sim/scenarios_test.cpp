@@ -152,7 +152,11 @@ BOOST_AUTO_TEST_CASE(two_hundred_channels_are_stopped_and_started_at_once) {
   for (int round = 0; round < 20; ++round)
     for (std::uint32_t c = 0; c < 200; ++c)
       f.at(milliseconds(round * 50 + 1), [&f, c, round] {
-        f.controller().stop_channel(f.now, f.channel(c), (round + static_cast<int>(c)) % 2 == 0);
+        const std::string name = "c" + std::to_string(c);
+        if ((round + static_cast<int>(c)) % 2 == 0)
+          f.stop(name, {});
+        else
+          f.start(name, {});
       });
   f.run(980ms);
   for (std::uint32_t c = 0; c < 200; ++c)
@@ -160,7 +164,7 @@ BOOST_AUTO_TEST_CASE(two_hundred_channels_are_stopped_and_started_at_once) {
   f.run(1min);
   for (std::uint32_t c = 1; c < 200; c += 2) BOOST_TEST_REQUIRE(f.programs(c) == 0u);
   f.check();
-  for (std::uint32_t c = 0; c < 200; ++c) f.controller().stop_channel(f.now, f.channel(c), false);
+  for (std::uint32_t c = 0; c < 200; ++c) f.start("c" + std::to_string(c), {});
   // 40,000 messages of 10 ms in 50 programs of 20 threads are half a second's work; the rest is programs
   // that make room for each other.
   BOOST_TEST(f.run_until(30min, [&] { return f.finished == 200u * each; }));

@@ -2,6 +2,7 @@
 
 #include "jobctl/controller/controller.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,6 +32,7 @@ struct mail {  // as it is on the disk
   mta::queue::phase phase{};
   std::uint16_t attempts = 0;
   time_point committed{}, next_attempt{};
+  time_point released{};  // it does not expire while it is held
   std::string host;
   std::uint64_t locked_by = 0;  // program
   std::uint8_t notices = 0;
@@ -147,7 +149,8 @@ class world {
   void regulate(channel_limits& l) {
     l.hosts = chance(0.6) ? some_host_limits() : host_limits{};
     l.host_rules.clear();
-    if (chance(0.3)) l.host_rules.push_back({"host" + std::to_string(below(4)), some_host_limits()});
+    if (chance(0.3))
+      l.host_rules.push_back({"host" + std::to_string(below(4)) + ".example", some_host_limits()});
   }
   host_limits some_host_limits() {
     host_limits h;
@@ -190,7 +193,7 @@ class world {
     mail.slot = static_cast<std::uint32_t>(f.mails.size());
     mail.priority = static_cast<mta::queue::priority>(below(3));
     mail.committed = now_;
-    mail.host = "host" + std::to_string(below(4));
+    mail.host = "host" + std::to_string(below(4)) + ".example";
     f.mails.push_back(m);
     mails_.push_back(mail);
     ++unfinished_;
@@ -234,6 +237,7 @@ class world {
     if (controller_)
       for (std::uint32_t f = 0; f < files_.size(); ++f)
         if (!files_[f].removed) tell(f, files_[f].mails);
+    while (controller_ && now_ > traffic_end_ && !stops_.empty()) start_again(stops_.front().order);
     if (controller_ && now_ > traffic_end_)  // an operator lets go of whatever is still held
       for (std::uint32_t m = 0; m < mails_.size(); ++m)
         if (mails_[m].phase == phase::held) {
@@ -253,6 +257,10 @@ class world {
     controller_ = std::make_unique<controller>(limits_);
     for (std::uint32_t c = 0; c < limits_.channels.size(); ++c)
       controller_->restore_totals(channel_of(c), kept_totals_[c]);
+    for (stop_in_force& each : stops_) {  // as the server kept them
+      each.until = each.order.until;
+      controller_->impose(now_, each.order);
+    }
     disturbed_ = now_;
     ++incarnation_;
     jobs_.clear();
@@ -277,7 +285,7 @@ class world {
 
   void trouble() {
     if (now_ > traffic_end_) return;
-    switch (below(14)) {
+    switch (below(15)) {
       case 0:
         for (std::uint32_t c = 0; controller_ && c < limits_.channels.size(); ++c)
           kept_totals_[c] = controller_->totals(channel_of(c));
@@ -308,7 +316,8 @@ class world {
         break;
       case 5: hold_some(); break;
       case 6: order_some(); break;
-      case 7: dead_until_["host" + std::to_string(below(4))] = now_ + about(10min); break;
+      case 8: stop_some(); break;
+      case 7: dead_until_["host" + std::to_string(below(4)) + ".example"] = now_ + about(10min); break;
       default:
         if (!programs_.empty()) {
           auto victim = programs_.begin();
@@ -335,6 +344,9 @@ class world {
     traffic_end_ += by;
     drain_end_ += by;
     for (auto& [host, until] : dead_until_) until += by;
+    // What ends at a time ends no later by the clock set back; only the file has the time as it was.
+    for (stop_in_force& each : stops_)
+      if (controller_ && each.until != time_point{} && by < 0ms) each.until += by;
     armed_ = {};
     disturbed_ = now_;
     if (controller_) {
@@ -395,6 +407,53 @@ class world {
     });
   }
 
+  // --- operators' standing orders: the controller's, and what they forbid
+
+  struct stop_in_force {
+    standing_stop order;
+    time_point until{};  // no earlier than that, as the clock was set since
+  };
+
+  void stop_some() {
+    if (!controller_) return;
+    standing_stop order;
+    if (chance(0.7)) order.channel = limits_.channels[below(limits_.channels.size())].name;
+    if (order.channel.empty() || chance(0.7))
+      order.host = chance(0.3) ? ".example" : "host" + std::to_string(below(4)) + ".example";
+    order.since = now_;
+    if (chance(0.5)) order.until = now_ + 1ms + about(60s);
+    std::erase_if(stops_, [&](const stop_in_force& each) { return each.order.same_place(order); });
+    stops_.push_back({order, order.until});
+    controller_->impose(now_, order);
+    act();
+    after(about(120s), [this, order] { start_again(order); });
+  }
+
+  void start_again(const standing_stop& place) {
+    if (!controller_) return after(about(10s), [this, place] { start_again(place); });
+    std::erase_if(stops_, [&](const stop_in_force& each) { return each.order.same_place(place); });
+    controller_->lift(now_, place.channel, place.host);
+    act();
+  }
+
+  bool stopped(std::uint32_t channel, std::string_view host) const {
+    for (const auto& [order, until] : stops_)
+      if ((until == time_point{} || now_ < until) &&
+          (order.channel.empty() || order.channel == limits_.channels[channel].name) &&
+          (order.host.empty() || (!host.empty() && host_matches(order.host, host))))
+        return true;
+    return false;
+  }
+
+  void carry_out(action::stop_ended& ended) {
+    const auto at = std::find_if(stops_.begin(), stops_.end(), [&](const stop_in_force& each) {
+      return each.order.same_place(ended.order);
+    });
+    if (at == stops_.end()) fail("a stop has ended that was not in force");
+    if (at->until == time_point{} || now_ < at->until) fail("a stop has ended too early");
+    stops_.erase(at);
+  }
+
   message_id id_of(std::uint32_t m) const {
     const file_key& key = files_[mails_[m].file].key;
     return {key.file, key.generation, mails_[m].slot};
@@ -431,6 +490,7 @@ class world {
     for (const leased_message& l : lease.messages) {
       const std::uint32_t m = find(l.id);
       if (mails_[m].channel != p.channel) fail("a message of another channel was leased");
+      if (stopped(p.channel, mails_[m].host)) fail("a message was leased for a host that is stopped");
       for (const auto& [id, other] : programs_)
         if (other.alive && other.connected && other.in_hand.contains(m)) fail("a message was leased twice");
       p.in_hand.insert(m);
@@ -445,6 +505,7 @@ class world {
     ++totals_.launches;
     std::uint32_t channel = 0;
     while (channel_of(channel) != launch.channel) ++channel;
+    if (stopped(channel, {})) fail("a program was launched for a channel that is stopped");
     const std::uint64_t job = static_cast<std::uint64_t>(launch.job);
     jobs_[job] = channel;
     std::uint32_t in_channel = 0, in_pool = 0, pool_limit = 0;
@@ -526,6 +587,7 @@ class world {
   void carry_out(action::write_state& w) {
     mail& m = mails_[find(w.id)];
     if (m.phase == phase::finished) return;
+    if (m.phase == phase::held && w.phase != phase::held) m.released = now_;
     m.phase = w.phase;
     m.hold_ends = w.hold_ends;
     if (w.hold_ends) m.next_attempt = w.due;
@@ -721,6 +783,7 @@ class world {
   void invariants() const {
     if (!controller_) return;
     if (const std::string broken = controller_->check_invariants(); !broken.empty()) fail(broken);
+    if (controller_->stops().size() > stops_.size()) fail("something is stopped that nobody has stopped");
     // Nothing that nobody works on outlives its time while the controller runs. It takes a while after a
     // start, or after the clock was set, and a minute after a notice that failed.
     for (std::uint32_t i = 0; i < mails_.size(); ++i) {
@@ -728,8 +791,9 @@ class world {
       const auto& schedule = limits_.channels[m.channel].notices[static_cast<unsigned>(m.priority)];
       if (schedule.empty() || m.phase == phase::finished || m.phase == phase::held || m.locked_by != 0)
         continue;
-      if (now_ <=
-          std::max<time_point>(m.committed + schedule.back(), disturbed_ + schedule.back() / 10) + 15min)
+      if (now_ <= std::max<time_point>(
+                      {m.committed + schedule.back(), disturbed_ + schedule.back() / 10, m.released}) +
+                      15min)
         continue;
       listed row;
       if (controller_->find(id_of(i), row) && (row.in_hand || row.phase == phase::held)) continue;
@@ -757,6 +821,7 @@ class world {
   std::vector<mail> mails_;
   std::vector<message_file> files_;
   std::map<std::string, time_point> dead_until_;
+  std::vector<stop_in_force> stops_;
   std::map<std::uint32_t, std::size_t> current_file_;
   std::map<std::uint64_t, program> programs_;
   std::map<std::uint64_t, std::uint64_t> program_of_worker_;

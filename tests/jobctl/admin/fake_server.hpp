@@ -116,6 +116,7 @@ class fake_server final : public jobctl::admin::backend {
   std::vector<std::string> leaves;
   std::function<void()> on_stop;
   bool scan_complete = true;
+  bool stops_are_written = true;  ///< of channels and hosts
   /// Where `then` of in_pool() is run; by default at once, like `work`.
   std::function<void(std::function<void()>)> post = [](std::function<void()> f) { f(); };
 
@@ -183,9 +184,15 @@ class fake_server final : public jobctl::admin::backend {
     controller_.run_channel(noon, c);
     controller_.take_actions();
   }
-  void stop_channel(jobctl::channel_no c, bool stopped) override {
-    controller_.stop_channel(noon, c, stopped);
+  jobctl::stop_change impose(const jobctl::standing_stop& s) override {
+    const jobctl::stop_change done{controller_.impose(noon, s), stops_are_written};
     controller_.take_actions();
+    return done;
+  }
+  jobctl::stop_change lift(const jobctl::standing_stop& s) override {
+    const jobctl::stop_change done{controller_.lift(noon, s.channel, s.host), stops_are_written};
+    controller_.take_actions();
+    return done;
   }
   jobctl::reload_report reload() override { return next_reload; }
   void stop(std::string_view why) override {

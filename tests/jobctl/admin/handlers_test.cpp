@@ -326,6 +326,112 @@ BOOST_AUTO_TEST_CASE(channels_are_stopped_and_started) {
   BOOST_TEST(!get("/v1/channels/fax").at("stopped").as_bool());
 }
 
+BOOST_AUTO_TEST_CASE(a_stop_has_a_reason_an_actor_and_an_end) {
+  std::optional<response> got;
+  handlers.handle({method::post, "/v1/channels/fax/stop?reason=out%20of%20paper&until=2h", {}, 0},
+                  [&](response r) { got = std::move(r); });
+  BOOST_REQUIRE(got);
+  const json::object done = json::parse(got->body).as_object();
+  BOOST_TEST(done.at("stopped").as_bool());
+  BOOST_TEST(done.at("written").as_bool());
+  const json::object& order = done.at("stops").at(0).as_object();
+  BOOST_TEST(order.at("channel").as_string() == "fax");
+  BOOST_TEST(order.at("host").is_null());
+  BOOST_TEST(order.at("by").as_string() == "root (uid 0)");
+  BOOST_TEST(order.at("reason").as_string() == "out of paper");
+  BOOST_TEST(order.at("since").as_string() == "2026-11-21T12:00:00.000Z");
+  BOOST_TEST(order.at("until").as_string() == "2026-11-21T14:00:00.000Z");
+  BOOST_TEST(order.at("text").as_string() ==
+             "channel fax is stopped since 2026-11-21T12:00:00.000Z by root (uid 0): out of paper, until "
+             "2026-11-21T14:00:00.000Z (in 2h00m)");
+  BOOST_TEST((get("/v1/channels/fax").at("stop") == json::value(order)));
+  BOOST_TEST(get("/v1/channels/sms").at("stop").is_null());
+  BOOST_TEST((get("/v1/summary").at("stops").at(0) == json::value(order)));
+  // Without an end now; the reason stays.
+  BOOST_TEST(post("/v1/channels/fax/stop").at("changed").as_bool());
+  BOOST_TEST(get("/v1/channels/fax").at("stop").at("reason").as_string() == "out of paper");
+  BOOST_TEST(get("/v1/channels/fax").at("stop").at("until").is_null());
+}
+
+BOOST_AUTO_TEST_CASE(hosts_are_stopped_in_a_channel_or_in_all) {
+  server.add_messages("fax", 3, phase::queued, "mx.example.org");
+  server.add_messages("sms", 2, phase::queued, "mx.example.org");
+  const json::object in_fax = post("/v1/channels/fax/stop?host=MX.example.ORG");
+  BOOST_TEST(in_fax.at("host").as_string() == "mx.example.org");
+  BOOST_TEST(in_fax.at("stopped").as_bool());
+  BOOST_TEST(get("/v1/channels/fax").at("blocked").to_number<int>() == 3);
+  BOOST_TEST(!get("/v1/channels/fax").at("stopped").as_bool());
+  BOOST_TEST(get("/v1/channels/sms").at("blocked").to_number<int>() == 0);
+  const auto rows = get("/v1/destinations").at("destinations").as_array();
+  BOOST_TEST((rows.at(0).at("barrier") == json::value("stopped")));
+  BOOST_TEST(rows.at(1).at("barrier").is_null());
+
+  const json::object everywhere = post("/v1/destinations/.example.org/stop?reason=x");
+  BOOST_TEST(everywhere.at("channel").is_null());
+  BOOST_TEST(get("/v1/channels/sms").at("blocked").to_number<int>() == 2);
+  // What is started is exactly what was stopped; the rest is told.
+  const json::object not_so = post("/v1/destinations/mx.example.org/start");
+  BOOST_TEST(!not_so.at("changed").as_bool());
+  BOOST_TEST(not_so.at("stopped").as_bool());
+  BOOST_TEST(not_so.at("stops").as_array().size() == 2u);
+  const json::object still = post("/v1/channels/fax/start?host=mx.example.org");
+  BOOST_TEST(still.at("changed").as_bool());
+  BOOST_TEST(still.at("stopped").as_bool());
+  BOOST_TEST(still.at("stops").as_array().size() == 1u);
+  BOOST_TEST(!post("/v1/destinations/.example.org/start").at("stopped").as_bool());
+  BOOST_TEST(get("/v1/channels/fax").at("blocked").to_number<int>() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_stop_changes_nothing_and_says_why) {
+  for (const auto& [target, said] : std::map<std::string, std::string>{
+           {"/v1/channels/fax/stop?until=soon", "neither a time"},
+           {"/v1/channels/fax/stop?until=2020-01-01", "is over"},
+           {"/v1/channels/fax/stop?until=0s", "is over"},
+           {"/v1/channels/fax/stop?host=", "not the name of a host"},
+           {"/v1/channels/fax/stop?host=a%20b", "not the name of a host"},
+           {"/v1/channels/fax/stop?host=*.example", "'.example.org' means"},
+           {"/v1/channels/fax/stop?reason=a%0ab", "control characters"},
+           {"/v1/channels/fax/stop?for=2h", "unknown parameter"},
+           {"/v1/channels/fax/start?until=2h", "unknown parameter"},
+           {"/v1/destinations/./stop", "not the name of a host"},
+           {"/v1/destinations/a/stop?reason=" + std::string(600, 'x'), "longer than 500 bytes"}})
+    BOOST_TEST(detail(post(target, 400)).find(said) != std::string::npos, target);
+  post("/v1/channels/fux/stop?host=a", 404);
+  get("/v1/destinations/a/stop", 405);
+  BOOST_TEST(get("/v1/summary").at("stops").as_array().empty());
+  server.stops_are_written = false;
+  BOOST_TEST(!post("/v1/channels/fax/stop").at("written").as_bool());
+}
+
+BOOST_AUTO_TEST_CASE(so_many_stops_and_no_more) {
+  for (int n = 0; n < 1000; ++n)
+    server.controller().impose(test::noon, {{}, "h" + std::to_string(n), {}, {}, {}, {}});
+  BOOST_TEST(detail(post("/v1/destinations/one.more/stop", 400)).find("1000") != std::string::npos);
+  BOOST_TEST(post("/v1/destinations/h7/stop?reason=x").at("changed").as_bool());
+  BOOST_TEST(post("/v1/destinations/h7/start").at("changed").as_bool());
+  BOOST_TEST(post("/v1/destinations/one.more/stop").at("changed").as_bool());
+}
+
+BOOST_AUTO_TEST_CASE(why_says_what_is_stopped_and_until_when) {
+  const auto text = [&](const std::string& what) { return get("/v1/why/" + what).at("text").as_string(); };
+  post("/v1/channels/fax/stop?host=h.example&reason=broken&until=2h");
+  BOOST_TEST(text("h.example") ==
+             "Host h.example is stopped in channel fax since 2026-11-21T12:00:00.000Z: broken, "
+             "until 2026-11-21T14:00:00.000Z (in 2h00m); 'jobctl start fax --host h.example' "
+             "lets it go on. Nothing waits.");
+  const auto file = server.add_messages("fax", 2);
+  BOOST_TEST(get("/v1/why/h.example").at("next").as_string() == "2026-11-21T14:00:00.000Z");
+  for (const char* what : {"h.example", "fax"})
+    BOOST_TEST(text(what).starts_with("2 due: host h.example is stopped in channel fax since"), text(what));
+  server.add_messages("fax", 2, phase::deferred, "x.net");
+  post("/v1/destinations/.net/stop");
+  BOOST_TEST(text("x.net").starts_with("Host .net is stopped in every channel since"), text("x.net"));
+  post("/v1/channels/fax/stop");
+  BOOST_TEST(text("fax").find("due: channel fax is stopped since") != std::string::npos, text("fax"));
+  get("/v1/why/other.example", 404);
+  (void)file;
+}
+
 BOOST_AUTO_TEST_CASE(a_reload_tells_what_changed_or_every_problem) {
   server.next_reload = {true, {"channel fax: maxjobs 100 -> 5"}};
   BOOST_TEST(post("/v1/reload").at("changed").as_array().at(0).as_string() ==

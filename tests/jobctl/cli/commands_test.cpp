@@ -209,6 +209,54 @@ BOOST_AUTO_TEST_CASE(channels_are_stopped_and_started) {
   BOOST_TEST(run({"start", "fax"}).out == "fax: was not stopped\n");
 }
 
+BOOST_AUTO_TEST_CASE(hosts_are_stopped_and_started) {
+  site.add_messages("fax", 3);
+  BOOST_TEST(run({"stop", "--channel", "fax", "--channel", "sms", "--host", "H.example", "--reason", "broken",
+                  "--until", "2h"})
+                 .out == "H.example in fax: stopped\nH.example in sms: stopped\n");
+  BOOST_TEST(run({"stop", "--host", ".example"}).out == ".example: stopped\n");
+  const auto summary = run({"summary"}).out;
+  BOOST_TEST(contains(summary, "\nhost h.example is stopped in channel fax since "));
+  BOOST_TEST(contains(summary, ": broken, until "));
+  BOOST_TEST(contains(summary, "\nhost .example is stopped in every channel since "));
+  BOOST_TEST(contains(run({"why", "h.example"}).out, "is stopped"));
+  BOOST_TEST(!contains(run({"summary"}).out, "stopped\n"));  // no channel is
+  const auto left = run({"start", "fax", "--host", "h.example"});
+  BOOST_TEST(
+      left.out.starts_with("h.example in fax: started\n  still: host .example is stopped in every channel"));
+  const auto as_json = run({"start", "--host", ".example", "--json"});
+  BOOST_TEST(json::parse(as_json.out).at("changed").as_bool());
+  BOOST_TEST(run({"start", "--host", ".example"}).out == ".example: was not stopped\n");
+  BOOST_TEST(run({"start", "sms", "--host", "h.example"}).out == "h.example in sms: started\n");
+  BOOST_TEST(!contains(run({"summary"}).out, "stopped"));
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_order_to_stop_or_start_changes_nothing) {
+  const auto wrong = [&](std::vector<std::string> arguments, int status, const char* said) {
+    const auto r = run(arguments);
+    BOOST_TEST(r.status == status, r.err);
+    BOOST_TEST(contains(r.err, said), r.err);
+    BOOST_TEST(r.out == "");
+  };
+  wrong({"stop", "--channel", "fax", "--host", "a", "--host", "b c"}, 64, "not the name of a host");
+  wrong({"stop", "--channel", "fax", "--channel", "fux", "--host", "a"}, 1, "Did you mean 'fax'?");
+  wrong({"stop", "--host", "a", "--until", "soon"}, 64, "neither a time");
+  wrong({"stop", "--host", "a", "--until", "2020-01-01"}, 64, "is over");
+  wrong({"stop", "--host", "a", "--now"}, 64, "--now");
+  wrong({"stop", "--reason", "x"}, 64, "name one");
+  wrong({"stop", "--json"}, 64, "name one");
+  wrong({"stop", "--host", "*"}, 64, "'.example.org' means");
+  wrong({"start"}, 64, "--host");
+  wrong({"start", "--host", ""}, 64, "not the name of a host");
+  wrong({"start", "fux", "--host", "a"}, 1, "Did you mean 'fax'?");
+  BOOST_TEST(json::parse(run({"summary", "--json"}).out).at("stops").as_array().empty());
+  site.on_loop([&] { site.server.stops_are_written = false; });
+  const auto unwritten = run({"stop", "--host", "a"});
+  BOOST_TEST(unwritten.status == 74);
+  BOOST_TEST(contains(unwritten.err, "a restart would undo it"));
+  BOOST_TEST(unwritten.out == "a: stopped\n");
+}
+
 BOOST_AUTO_TEST_CASE(reload_prints_changes_or_problems) {
   BOOST_TEST(run({"reload"}).out == "nothing changed\n");
   site.on_loop([&] { site.server.next_reload = {true, {"channel fax: maxjobs"}}; });

@@ -134,11 +134,11 @@ BOOST_FIXTURE_TEST_CASE(a_second_stop_does_not_wait_for_a_program_that_stays, si
 }
 
 BOOST_FIXTURE_TEST_CASE(a_stopped_channel_stays_stopped_over_a_restart, site_fixture) {
-  server->stop_channel(number(), true);
+  server->impose({"x", {}, {}, {}, {}, {}});
   kill_server();
   start();
   BOOST_TEST(figures().stopped);
-  server->stop_channel(number(), false);
+  server->lift({"x", {}, {}, {}, {}, {}});
   kill_server();
   start();
   BOOST_TEST(!figures().stopped);

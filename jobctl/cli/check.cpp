@@ -4,6 +4,7 @@
 #include "jobctl/admin/token.hpp"
 #include "jobctl/cli/check_queue.hpp"
 #include "jobctl/cli/site.hpp"
+#include "jobctl/launcher/program_user.hpp"
 #include "jobctl/server/setting_changes.hpp"
 
 #include <boost/json.hpp>
@@ -45,6 +46,10 @@ void check_token(const settings& site, load_error& found) {
   if (site.http.listen.empty()) return;
   if (const auto token = admin::read_token(site.http.token_file); !token)
     found.problems.push_back({0, "[http] token_file: " + token.error().message()});
+}
+
+void check_users(const settings& site, load_error& found) {
+  for (std::string& text : problems_of_users(site)) found.problems.push_back({0, std::move(text)});
 }
 
 void check_aliases(const settings& site, load_error& found) {
@@ -137,6 +142,7 @@ int run(const invocation& in) {
   found.file = site->config_file.empty() ? site->root + " (built-in settings)" : site->config_file;
   found.code = make_error_code(mta::errc::not_configured);
   check_programs(*site, found);
+  check_users(*site, found);
   check_aliases(*site, found);
   check_token(*site, found);
   const std::vector<std::string> notes = notes_about(*site);
@@ -158,7 +164,8 @@ const command check_command = {
     "[--show | --queue] [--json] [FILE]",
     "Reads the configuration as the controller would, and prints everything that is wrong with it: file, "
     "line, key and\n"
-    "what was expected. Checks that every channel's program exists and may be run, and the aliases file. "
+    "what was expected. Checks that every channel's program exists and may be run, that its user exists, and "
+    "the aliases file. "
     "Nothing is\n"
     "changed; a controller that runs takes the file only when told to ('jobctl reload').\n"
     "With --queue every message file is read instead, and every message that waits is checked against its "

@@ -3,6 +3,7 @@
 #include "jobctl/admin/api.hpp"
 #include "jobctl/cli/command.hpp"
 #include "jobctl/cli/site.hpp"
+#include "jobctl/launcher/program_user.hpp"
 #include "jobctl/server/log.hpp"
 #include "jobctl/server/server.hpp"
 #include "jobctl/server/service_manager.hpp"
@@ -40,6 +41,7 @@ void prepare_process() {
   if (null >= 0) ::close(null);
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(027);
+  keep_capabilities_to_ourselves();
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
     files.rlim_cur = std::max(files.rlim_cur, std::min<rlim_t>(files.rlim_max, 65536));

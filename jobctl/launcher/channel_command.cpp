@@ -1,5 +1,7 @@
 #include "jobctl/launcher/channel_command.hpp"
 
+#include "jobctl/launcher/program_user.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <stdio.h>
@@ -62,6 +64,18 @@ mta::result<> add_channel(command& made, const mta::config::settings& s, const m
   return {};
 }
 
+// As the channel's user, if it has one.
+mta::result<> change_user(command& made, const mta::config::channel& c) {
+  if (c.user.empty()) return {};
+  auto user = find_user(c.user);
+  if (!user) return user.error();
+  if (user->uid == ::geteuid()) return {};
+  if (user->uid == 0) return mta::error(mta::errc::not_configured, "a `user` that is not root");
+  if (auto may = may_change_users(); !may) return may.error();
+  run_as(made, *user, ::getegid());
+  return {};
+}
+
 }  // namespace
 
 mta::result<command> channel_command(const mta::config::settings& s, const mta::config::channel& c,
@@ -73,14 +87,17 @@ mta::result<command> channel_command(const mta::config::settings& s, const mta::
   if (!made) return made;
   if (auto added = add_channel(*made, s, c); !added) return added.error();
   made->environment.push_back(fmt::format("JOBCTL_JOB={}", job));
+  if (auto changed = change_user(*made, c); !changed) return changed.error();
   return made;
 }
 
 mta::result<command> periodic_command(const mta::config::settings& s, const mta::config::periodic_job& job) {
   auto made = site_command(s, job.command);
   if (!made) return made;
-  if (const auto* c = s.find_channel(job.channel))
+  if (const auto* c = s.find_channel(job.channel)) {
     if (auto added = add_channel(*made, s, *c); !added) return added.error();
+    if (auto changed = change_user(*made, *c); !changed) return changed.error();
+  }
   return made;
 }
 

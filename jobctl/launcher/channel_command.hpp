@@ -19,6 +19,7 @@ namespace jobctl {
 ///   JOBCTL_ROOT          the site
 ///   JOBCTL_CONFIG        the configuration file, if there is one
 ///   JOBCTL_JOB           `job`
+///   HOME, USER, LOGNAME  of the channel's `user`, if it has one; then setpriv starts the program
 ///   PATH, LANG, LANGUAGE, LC_*, TZ   as in our own environment (PATH: a usual one, if we have none)
 ///
 /// and nothing else. The working directory is the site's root. Errors: the program cannot be found or

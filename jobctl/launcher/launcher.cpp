@@ -240,15 +240,18 @@ void launcher::stop(std::uint64_t job, std::chrono::milliseconds patience) {
 bool launcher::running(std::uint64_t job) const { return impl_->jobs.contains(job); }
 std::size_t launcher::running_count() const { return impl_->jobs.size(); }
 
-void launcher::adopt_output(pid_t pid, const std::string& channel) {
+mta::result<> launcher::adopt_output(pid_t pid, const std::string& channel) {
   if (const auto known = impl_->adopted.find(pid); known != impl_->adopted.end()) {
-    if (const auto reader = known->second.lock(); reader && reader->open()) return;
+    if (const auto reader = known->second.lock(); reader && reader->open()) return {};
   }
-  owned_descriptor pipe(::open(fmt::format("/proc/{}/fd/1", pid).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  const auto path = fmt::format("/proc/{}/fd/1", pid);
+  owned_descriptor pipe(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (pipe.get() < 0 && errno == EACCES) return mta::os_error("open " + path);
   struct stat s {};
-  if (pipe.get() < 0 || ::fstat(pipe.get(), &s) != 0 || !S_ISFIFO(s.st_mode)) return;
+  if (pipe.get() < 0 || ::fstat(pipe.get(), &s) != 0 || !S_ISFIFO(s.st_mode)) return {};
   std::erase_if(impl_->adopted, [](const auto& entry) { return entry.second.expired(); });
   impl_->adopted[pid] = impl_->read_output(std::move(pipe), pid, channel);
+  return {};
 }
 
 void launcher::reopen_logs() {

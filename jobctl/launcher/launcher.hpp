@@ -53,8 +53,9 @@ class launcher {
   std::size_t running_count() const;
 
   /// Logs what a program that an earlier controller started prints from now on, and what it printed
-  /// meanwhile. Does nothing when its standard output is no pipe, or may not be opened.
-  void adopt_output(pid_t pid, const std::string& channel);
+  /// meanwhile. Does nothing when its standard output is no pipe. Error: it may not be opened, which
+  /// is so for a program of another user, unless we are root.
+  mta::result<> adopt_output(pid_t pid, const std::string& channel);
 
   /// Opens the log files anew, after they were moved away.
   void reopen_logs();

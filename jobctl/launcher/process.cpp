@@ -1,7 +1,10 @@
 #include "jobctl/launcher/process.hpp"
 
+#include "jobctl/launcher/program_user.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <optional>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -112,6 +115,8 @@ mta::result<pid_t> spawn(const command& what, int output) {
   plan.descriptors(output, what.directory);
   plan.signals_and_group();
   pid_t pid = -1;
+  std::optional<lent_capabilities> lent;
+  if (what.changes_user) lent.emplace();
   if (const int number = plan.run(pid, what.program.c_str(), argv.data(), envp.data()); number != 0) {
     return mta::os_error("start " + what.program, number);
   }

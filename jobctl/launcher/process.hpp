@@ -22,6 +22,7 @@ struct command {
   std::vector<std::string> arguments;    ///< argv[1] and following
   std::vector<std::string> environment;  ///< the whole of it, "NAME=value"
   std::string directory;                 ///< working directory; empty: ours
+  bool changes_user = false;             ///< `program` is to inherit what it takes to change users
 };
 
 /// Starts it; `output` becomes its standard output and error. Returns the process id, which is also that of

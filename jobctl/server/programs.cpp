@@ -95,10 +95,11 @@ void programs::accepted(connection::socket socket, const wire::peer& who) {
   auto made = std::make_unique<session>(around_.io, link);
   session& s = *made;
   impl_->sessions[link.get()] = std::move(made);
-  if (who.uid != 0 && who.uid != ::geteuid()) {
+  if (!around_.users.may_connect(who.uid)) {
     refuse(s, static_cast<int>(wire::refusal::not_allowed),
-           fmt::format("user id {} may not talk to this controller, which runs as user id {}", who.uid,
-                       ::geteuid()));
+           fmt::format("user id {} may not talk to this controller, which runs as user id {}, and is no "
+                       "channel's `user`",
+                       who.uid, ::geteuid()));
     return on_turn_end();
   }
   s.timer.expires_after(hello_patience);
@@ -172,6 +173,11 @@ void programs::on_hello(session& s, const wire::frame& f) {
     if (!channel) {
       return refuse(s, static_cast<int>(wire::refusal::unknown_channel),
                     fmt::format("channel '{}' is not configured and has no queue", m.channel));
+    }
+    if (!around_.users.may_take(s.link->peer().uid, m.channel)) {
+      return refuse(
+          s, static_cast<int>(wire::refusal::not_allowed),
+          fmt::format("user id {} is not the `user` of channel '{}'", s.link->peer().uid, m.channel));
     }
     s.is_worker = true;
     s.channel_text = m.channel;

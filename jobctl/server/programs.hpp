@@ -4,6 +4,7 @@
 #pragma once
 
 #include "jobctl/controller/controller.hpp"
+#include "jobctl/server/channel_users.hpp"
 #include "jobctl/server/connection.hpp"
 #include "jobctl/server/server.hpp"
 
@@ -23,6 +24,7 @@ class programs final : connection_owner {
     boost::asio::io_context& io;
     jobctl::controller& controller;
     server_counters& counters;
+    channel_users& users;
     /// Number of a channel that is configured or has a directory.
     std::function<std::optional<channel_no>(std::string_view)> find_channel;
     /// Which of our jobs says so in its HELLO? job_no 0: none of them (an earlier controller's, or started by

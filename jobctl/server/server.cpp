@@ -3,7 +3,9 @@
 #include "enqueue/aliases.hpp"
 #include "jobctl/launcher/channel_command.hpp"
 #include "jobctl/launcher/launcher.hpp"
+#include "jobctl/launcher/program_user.hpp"
 #include "jobctl/server/backlog_file.hpp"
+#include "jobctl/server/channel_users.hpp"
 #include "jobctl/server/counters_file.hpp"
 #include "jobctl/server/limits.hpp"
 #include "jobctl/server/listener.hpp"
@@ -138,9 +140,9 @@ struct server::impl {
             },
             [this] { index_complete(); }, [this] { after_events(); }}),
         clients(programs::surroundings{
-            io, core, counters, [this](std::string_view name) { return find_channel(name); },
+            io, core, counters, users, [this](std::string_view name) { return find_channel(name); },
             [this](std::uint64_t wire_job) { return job_connected(wire_job); },
-            [this](pid_t pid, channel_no c) { processes.adopt_output(pid, core.channel_name(c)); },
+            [this](pid_t pid, channel_no c) { adopt_output(pid, core.channel_name(c)); },
             [this](channel_no c, file_key k, bool look) { watch.named(c, k, look); },
             [this](channel_no c, file_key k) { upkeep_.changed(c, k); }, [this] { after_events(); },
             [this](const worker_info& w, bool survivor) { overdue(w, survivor); },
@@ -367,6 +369,35 @@ struct server::impl {
     return found == jobs.end() ? job_no{} : found->second.job;
   }
 
+  void adopt_output(pid_t pid, const std::string& channel) {
+    const auto adopted = processes.adopt_output(pid, channel);
+    if (adopted || std::exchange(told_of_output, true)) return;
+    log(log_level::warning,
+        "channel {}: what its program (process {}) prints cannot be read any more: {}. It was started by an "
+        "earlier controller; programs that print much wait for a reader: 'jobctl stop --channel NAME' and "
+        "'jobctl start NAME' renew them. The same of other programs is not told",
+        channel, pid, adopted.error().message());
+  }
+
+  // Users of channels: who may talk to us, and whether their programs can be started and reach the queue.
+  // Returns what is to be said about it.
+  std::vector<std::string> take_users() {
+    users.configure(settings);
+    std::vector<std::string> notes = problems_of_users(settings);
+    const bool needed = std::ranges::any_of(settings.channels, [](const mta::config::channel& c) {
+      const auto user = c.user.empty() ? mta::error(mta::errc::not_configured, "") : find_user(c.user);
+      return user && user->uid != ::geteuid();
+    });
+    if (!needed) return notes;
+    if (const auto may = may_change_users(); !may) notes.push_back(may.error().message());
+    if (std::exchange(open_to_users, true)) return notes;
+    if (const auto opened = open_to_group(settings); !opened) {
+      notes.push_back(opened.error().message());
+      open_to_users = false;
+    }
+    return notes;
+  }
+
   void overdue(const worker_info& w, bool survivor) {
     log(log_level::warning,
         "channel {}: program (process {}) was told to stop and has not left within {} s{}",
@@ -480,6 +511,7 @@ struct server::impl {
                       loaded->config_file, loaded->root, settings.root));
     } else {
       report.lines = mta::enqueue::problems_of_aliases(*loaded);
+      for (auto& problem : problems_of_users(*loaded)) report.lines.push_back(std::move(problem));
     }
     if (!report.lines.empty()) {
       options.reopen_logs(settings);
@@ -492,6 +524,7 @@ struct server::impl {
     report.notes = notes_of_changes(settings, *loaded);
     for (auto& note : ineffective_settings(*loaded)) report.notes.push_back(std::move(note));
     settings = std::move(*loaded);
+    for (auto& note : take_users()) report.notes.push_back(std::move(note));
     options.reopen_logs(settings);
     core.configure(now(), limits_of(settings));
     notices_.settings_changed();
@@ -531,6 +564,8 @@ struct server::impl {
   bool clock_armed = false;
 
   std::map<std::string, channel_no, std::less<>> channels;
+  channel_users users;
+  bool open_to_users = false, told_of_output = false;
   std::unordered_map<std::uint64_t, job_info> jobs;
   std::deque<ended_job> ended;
 
@@ -563,6 +598,7 @@ mta::result<> server::open() {
   if (!lock) return lock.error();
   i.lock = std::move(*lock);
 
+  for (const auto& note : i.take_users()) log(log_level::error, "{}", note);
   i.progress.started = now();
   i.backlogs.remove();  // of one that was killed
   if (auto restored = i.stops_.restore(i.progress.started); !restored) return restored.error();

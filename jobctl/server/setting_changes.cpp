@@ -68,7 +68,7 @@ std::vector<std::string> notes_of_changes(const mta::config::settings& before,
     if (now == nullptr)
       lines.push_back(
           fmt::format("[channel {}] is gone: its messages, if it has any, wait without a program", c.name));
-    else if (!c.program.empty() && (dequeue_changed || c.program != now->program ||
+    else if (!c.program.empty() && (dequeue_changed || c.program != now->program || c.user != now->user ||
                                     c.options != now->options || c.option_file != now->option_file))
       stale.push_back(c.name);
   }
@@ -95,6 +95,7 @@ std::vector<std::string> ineffective_settings(const mta::config::settings& s) {
       if (c.files_per_job != 0) say("filesperjob", why);
       if (c.max_life_time != usual.max_life_time) say("max_life_time", why);
       if (c.max_life_askwork != usual.max_life_askwork) say("max_life_askwork", why);
+      if (!c.user.empty() && c.slave.empty()) say("user", why);
       if (!c.options.empty() && c.slave.empty()) say("option." + c.options.front().first, why);
       continue;
     }

@@ -5,7 +5,9 @@
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
+#include <filesystem>
 #include <fmt/format.h>
+#include <optional>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <thread>
@@ -53,7 +55,55 @@ int take_lock(int descriptor) {
   return 0;
 }
 
+/// Adds `mode` to what there is, if it is ours. Symbolic links are not followed: others may write into the
+/// directories by now.
+mta::result<> add_mode(const std::string& path, mode_t for_directory, mode_t for_file) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (fd < 0) {
+    if (errno == ENOENT || errno == ELOOP) return {};
+    return mta::os_error("open " + path);
+  }
+  struct stat s {};
+  int failure = ::fstat(fd, &s) == 0 ? 0 : errno;
+  const mode_t mode = S_ISDIR(s.st_mode) ? for_directory : S_ISREG(s.st_mode) ? for_file : 0;
+  const bool ours = s.st_uid == ::geteuid() || ::geteuid() == 0;
+  if (failure == 0 && ours && (s.st_mode & mode) != mode && ::fchmod(fd, (s.st_mode & 07777) | mode) != 0)
+    failure = errno;
+  ::close(fd);
+  if (failure != 0) return mta::os_error("let the group write " + path, failure);
+  return {};
+}
+
 }  // namespace
+
+mta::result<> open_to_group(const mta::config::settings& s) {
+  namespace fs = std::filesystem;
+  std::optional<mta::error> first;
+  const auto add = [&](const std::string& path) {
+    if (auto done = add_mode(path, 0770, 0660); !done && !first) first = done.error();
+  };
+  // A directory before what is in it: what somebody makes meanwhile is either made open, or found here.
+  std::error_code failed;
+  add(s.queue_root());
+  for (fs::recursive_directory_iterator each(s.queue_root(), fs::directory_options::none, failed), end;
+       !failed && each != end; each.increment(failed))
+    add(each->path().string());
+  if (failed && !first) first = mta::error(failed, "list " + s.queue_root());
+  add(s.log_directory());
+  add(s.log_directory() + "/mail.log_current");
+  add(s.log_directory() + "/mail.log.json");
+  struct stat root {};
+  if (::stat(s.root.c_str(), &root) != 0) return mta::os_error("look at " + s.root);
+  if (!first && (root.st_mode & S_IXOTH) == 0 &&
+      (root.st_gid != ::getegid() || (root.st_mode & S_IXGRP) == 0))
+    first =
+        mta::error(std::make_error_code(std::errc::permission_denied),
+                   fmt::format("programs with a `user` of their own cannot enter {}: let the controller's "
+                               "group in (chgrp {} {}; chmod g+x {})",
+                               s.root, ::getegid(), s.root, s.root));
+  if (first) return *first;
+  return {};
+}
 
 mta::result<> make_site_directories(const mta::config::settings& s) {
   struct stat existing {};

@@ -13,6 +13,13 @@ namespace jobctl {
 /// its own parent. Errors: the system's, naming the directory.
 mta::result<> make_site_directories(const mta::config::settings&);
 
+/// Lets the controller's group write into queue/ and log/, and into what is there and belongs to the
+/// controller: programs with users of their own are in that group. What is made there later is made so by
+/// whoever makes it (queue/file_io). The root's own mode stays; error: the group may not enter it. Errors
+/// otherwise: the system's, of the first thing that failed; the rest was done. Takes a few microseconds for
+/// each message file.
+mta::result<> open_to_group(const mta::config::settings&);
+
 /// Held by the running controller; the kernel drops it when the process dies.
 class site_lock {
  public:

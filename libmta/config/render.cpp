@@ -71,6 +71,7 @@ void write_host_settings(writer& w, const std::string& prefix, const host_settin
 void write_channel(writer& w, const channel& c) {
   w.section("channel " + c.name);
   w.key("program", quote_command(c.program));
+  if (!c.user.empty()) w.key("user", c.user);
   if (!c.option_file.empty()) w.key("option_file", c.option_file);
   for (const auto& [name, value] : c.options) w.key("option." + name, value);
   w.key("pool", c.pool);

@@ -112,6 +112,7 @@ struct channel {
       0};  ///< a program that is connected for so long is told to finish; 0: never
   std::uint32_t max_life_askwork = 0;  ///< likewise after so many messages
   std::uint32_t files_per_job = 0;  ///< `filesperjob`: messages that deserve a process of their own; 0: none
+  std::string user;                 ///< that its program and slave command run as; empty: the controller's
   std::vector<std::string> slave;   ///< command that fetches mail, run every `poll`; empty: none
   std::chrono::seconds poll{0};
   post_copy send_post = post_copy::never;  ///< `sendpost`: of failures

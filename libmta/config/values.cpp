@@ -249,6 +249,17 @@ void read(std::string_view text, pool_name& into) {
   into.value = std::string(text);
 }
 
+void read(std::string_view text, user_name& into) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
+  };
+  if (text.empty() || text.size() > 32 || text.front() == '-' ||
+      !std::all_of(text.begin(), text.end(), allowed))
+    throw bad_value{"the name of a user of this host"};
+  into.value = std::string(text);
+}
+
 void read(std::string_view text, group_value& into) {
   if (equal_ignoring_case(text, "channel")) {
     into.value = grouping::channel;

@@ -86,6 +86,9 @@ struct mail_address {
 struct pool_name {
   std::string value;
 };
+struct user_name {
+  std::string value;
+};
 struct group_value {
   grouping value{};
 };
@@ -126,6 +129,7 @@ void read(std::string_view text, absolute_path&);
 void read(std::string_view text, domain_name&);
 void read(std::string_view text, mail_address&);
 void read(std::string_view text, pool_name&);
+void read(std::string_view text, user_name&);
 void read(std::string_view text, group_value&);
 void read(std::string_view text, log_level_value&);
 void read(std::string_view text, accounting_value&);

@@ -129,16 +129,23 @@ class real_file final : public file {
   std::string path_;
 };
 
-/// What root makes belongs to the owner of the directory that it is in: mail that root submits (cron does)
-/// must be the site's user's to work off.
-result<> give_to_owner_of_directory(int fd, const std::string& path) {
-  if (::geteuid() != 0) return {};
+/// What is made here can be used by whom the directory is for. What root makes belongs to the directory's
+/// owner and group: mail that root submits (cron does) must be the site's user's to work off. Where the group
+/// may write into the directory (channels have users of their own), it may write what is made in it, whatever
+/// the umask of whoever makes it.
+result<> share_as_directory(int fd, mode_t mode, const std::string& path) {
   struct stat directory {};
   if (::stat(path.substr(0, path.find_last_of('/') + 1).c_str(), &directory) != 0)
     return os_error("look up the owner of the directory of " + path);
-  if (directory.st_uid == 0) return {};
-  if (::fchown(fd, directory.st_uid, directory.st_gid) != 0)
+  if (::geteuid() == 0 && (directory.st_uid != 0 || directory.st_gid != 0) &&
+      ::fchown(fd, directory.st_uid, directory.st_gid) != 0)
     return os_error("give " + path + " to user " + std::to_string(directory.st_uid));
+  if ((directory.st_mode & S_IWGRP) == 0) return {};
+  struct stat about {};
+  if (::fstat(fd, &about) != 0) return os_error("look up the mode of " + path);
+  const bool ours = ::geteuid() == 0 || about.st_uid == ::geteuid();  // it may have been there before
+  if (ours && (about.st_mode & mode) != mode && ::fchmod(fd, mode) != 0)
+    return os_error("let the group write " + path);
   return {};
 }
 
@@ -155,7 +162,7 @@ class real_io final : public file_io {
     if (fd < 0) return os_error("open " + path);
     auto opened = std::make_unique<real_file>(fd, path);
     if (mode != open_mode::read_write)
-      if (const auto given = give_to_owner_of_directory(fd, path); !given) return given.error();
+      if (const auto shared = share_as_directory(fd, 0660, path); !shared) return shared.error();
     return std::unique_ptr<file>(std::move(opened));
   }
 
@@ -201,9 +208,9 @@ class real_io final : public file_io {
     }
     const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return os_error("open directory " + directory);
-    auto given = give_to_owner_of_directory(fd, directory);
+    auto shared = share_as_directory(fd, 0770, directory);
     ::close(fd);
-    return given;
+    return shared;
   }
 
   result<> flush_directory(const std::string& directory) override {

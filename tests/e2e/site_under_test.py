@@ -105,6 +105,7 @@ class Site:
         """`conf`: text of jobctl.conf, in which {root}, {channels} and {programs} are replaced; None: no file."""
         self.root = tempfile.mkdtemp(prefix="jobctl-e2e-")
         self.controller = None
+        self.prefix = []  # words before `jobctl serve`: a program that changes users and becomes it
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("JOBCTL_", "PMDF_", "NOTIFY_"))}
         self.env.update(JOBCTL_ROOT=self.root, **(env or {}))
         if conf is not None:
@@ -140,7 +141,7 @@ class Site:
     def start(self, wait=True):
         """Starts `jobctl serve`; returns when it answers."""
         with open(self.path("serve.out"), "ab") as out:
-            self.controller = subprocess.Popen([JOBCTL, "serve", "--root", self.root], env=self.env, stdout=out,
+            self.controller = subprocess.Popen([*self.prefix, JOBCTL, "serve", "--root", self.root], env=self.env, stdout=out,
                                                stderr=out, stdin=subprocess.DEVNULL, start_new_session=True)
         if wait:
             wait_for("the controller to answer", self._answers)

@@ -72,7 +72,7 @@ constexpr keyword table[] = {
     {"nonurgentblocklimit", dropped, 1, "", "there is no priority below nonurgent"},
     {"maxblocks", value, 1, "maxblocks", ""},
     {"maxlines", value, 1, "maxlines", ""},
-    {"user", dropped, 1, "", "programs run as the controller's user"},
+    {"user", value, 1, "user", ""},
     {"daemon", dropped, 1, "", "a gateway is said where the route is: [routes] DOMAIN = CHANNEL via GATEWAY"},
     {"logging", fixed, 0, "logging", "yes"},
     {"nologging", fixed, 0, "logging", "no"},

@@ -68,7 +68,7 @@ tcp_local smtp mx single_sys maxjobs 20 pool SMTP_POOL \
 tcp-daemon
 
 tcp_slow smtp daemon gateway.example.com pool NO_SUCH_POOL nonurgentnotices 1 2 \
- deliveryflags 2 filesperjob 100 holdlimit 20
+ deliveryflags 2 filesperjob 100 holdlimit 20 user slowmail
 gw.example.com
 other.example.com
 
@@ -120,6 +120,7 @@ BOOST_AUTO_TEST_CASE(a_site_becomes_a_configuration_that_is_accepted) {
   BOOST_TEST(slow.host == "gw.example.com");
   BOOST_TEST(slow.files_per_job == 100u);
   BOOST_TEST(slow.delivery_flags == 2u);
+  BOOST_TEST(slow.user == "slowmail");
   BOOST_TEST(s.find_channel("reprocess")->program.front() == "loopback");
   const auto& store = *s.find_channel("ims-ms");
   BOOST_TEST((store.max_life_time == 4h));

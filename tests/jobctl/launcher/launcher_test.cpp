@@ -3,6 +3,7 @@
 
 #include "jobctl/launcher/channel_command.hpp"
 #include "jobctl/launcher/output_log.hpp"
+#include "jobctl/launcher/program_user.hpp"
 #include "temporary_directory.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -14,6 +15,7 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <pwd.h>
 #include <set>
 #include <signal.h>
 #include <sstream>
@@ -387,6 +389,57 @@ BOOST_FIXTURE_TEST_CASE(an_option_file_that_cannot_be_written_is_an_error, site)
   const auto made = jobctl::channel_command(settings, channel, 7);
   BOOST_REQUIRE(!made);
   BOOST_TEST(made.error().message().find("write the option file") != std::string::npos);
+}
+
+BOOST_FIXTURE_TEST_CASE(our_own_user_changes_nothing, site) {
+  channel.user = ::getpwuid(::geteuid())->pw_name;
+  const auto made = jobctl::channel_command(settings, channel, 7);
+  BOOST_REQUIRE_MESSAGE(made, made.error().message());
+  BOOST_TEST(made->program == "/bin/echo");
+  BOOST_TEST(!made->changes_user);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_unknown_user_is_an_error_that_names_it, site) {
+  channel.user = "no-such-user";
+  const auto made = jobctl::channel_command(settings, channel, 7);
+  BOOST_REQUIRE(!made);
+  BOOST_TEST(made.error().message().find("user 'no-such-user'") != std::string::npos);
+}
+
+BOOST_FIXTURE_TEST_CASE(unknown_users_and_root_are_problems_of_their_channels, site) {
+  settings.channels.clear();
+  for (const auto& [name, user] :
+       std::map<std::string, std::string>{{"a", ""}, {"b", "nobody"}, {"c", "no-such-user"}, {"d", "root"}}) {
+    channel.name = name;
+    channel.user = user;
+    settings.channels.push_back(channel);
+  }
+  const auto problems = jobctl::problems_of_users(settings);
+  BOOST_REQUIRE(problems.size() == 2u);
+  BOOST_TEST(problems[0].starts_with("[channel c] user: "));
+  BOOST_TEST(problems[1].starts_with("[channel d] user: 'root' is root"));
+}
+
+BOOST_AUTO_TEST_CASE(another_user_is_taken_by_setpriv_which_keeps_no_capability) {
+  jobctl::command what{"/bin/echo", {"-n", "two words"}, {"PATH=/bin"}, "/"};
+  jobctl::run_as(what, {"fax", "/home/fax", 1234, {1234, 20, 7}}, 20);
+  BOOST_TEST(what.program == "/usr/bin/setpriv");
+  const std::vector<std::string> expected{"--reuid",
+                                          "1234",
+                                          "--regid",
+                                          "20",
+                                          "--groups",
+                                          "20,1234,7",
+                                          "--inh-caps=-all",
+                                          "--ambient-caps=-all",
+                                          "--",
+                                          "/bin/echo",
+                                          "-n",
+                                          "two words"};
+  BOOST_TEST(what.arguments == expected, boost::test_tools::per_element());
+  const std::vector<std::string> environment{"PATH=/bin", "HOME=/home/fax", "USER=fax", "LOGNAME=fax"};
+  BOOST_TEST(what.environment == environment, boost::test_tools::per_element());
+  BOOST_TEST(what.changes_user);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -254,6 +254,7 @@ unstressjobs = 6
 unstresstime = 90s
 maxblocks = 100
 maxlines = 2000
+user = fax-1
 defragment = yes
 weight = 7
 host_concurrency = 30
@@ -296,6 +297,8 @@ option_file = /etc/waiting.option
   BOOST_TEST(c.stopped);
   BOOST_TEST(c.max_blocks == 100u);
   BOOST_TEST(c.max_lines == 2000u);
+  BOOST_TEST(c.user == "fax-1");
+  BOOST_TEST(good(to_text(s)).find_channel("tcp_out")->user == "fax-1");
   BOOST_TEST(c.defragment);
   const channel& w = *s.find_channel("waiting");
   BOOST_TEST(w.program.empty());
@@ -538,6 +541,10 @@ BOOST_AUTO_TEST_CASE(each_mistake_is_named_with_file_line_key_and_what_was_expec
        "destination host), found \"both\""},
       {"[channel x]\npool = a b\n",
        "site.conf:2: [channel x] pool: expected the name of a pool, found \"a b\""},
+      {"[channel x]\nuser = a b\n",
+       "site.conf:2: [channel x] user: expected the name of a user of this host, found \"a b\""},
+      {"[channel x]\nuser = -root\n",
+       "site.conf:2: [channel x] user: expected the name of a user of this host, found \"-root\""},
       {"[channel x]\noption. = 1\n",
        "site.conf:2: [channel x] option.: expected \"option.NAME = value\" with a name of 1 to 256 bytes and "
        "no blanks"},

@@ -715,6 +715,23 @@ BOOST_AUTO_TEST_CASE(what_root_makes_belongs_to_the_owner_of_the_queue) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(what_is_made_where_the_group_may_write_is_the_groups_to_write) {
+  const mode_t umask_before = ::umask(077);
+  BOOST_REQUIRE(::chmod(store.root().c_str(), 0770) == 0);
+  queue::writer writer(io, store.root(), small());
+  const auto id = commit(writer, "p@b.example", "x", "made").id;
+  (*store.open("made", id.file))->note_history(id.slot, "{}");
+  ::umask(umask_before);
+  const std::string channel = store.channel_directory("made");
+  struct stat found {};
+  BOOST_REQUIRE(::stat(channel.c_str(), &found) == 0);
+  BOOST_TEST((found.st_mode & 07777) == 0770u);
+  for (const std::string& name : *io.list(channel)) {
+    BOOST_REQUIRE(::stat((channel + '/' + name).c_str(), &found) == 0);
+    BOOST_TEST((found.st_mode & 07777) == 0660u, name);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(no_file_takes_the_place_of_a_closed_standard_error) {
   // Else an error text for standard error would be written into the mail.
   const std::string path = directory.path() + "/new";

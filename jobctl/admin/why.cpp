@@ -119,7 +119,7 @@ std::string why_stopped(const backend& b, channel_no c, std::string_view host) {
 }
 
 /// Why what is due in a channel, for a host, is not being worked on, or how it is.
-std::string why_ready(const backend& b, channel_no c, std::string_view host) {
+std::string why_ready(const backend& b, channel_no c, std::string_view host, mta::queue::priority urgency) {
   const controller& state = b.state();
   const std::string& name = state.channel_name(c);
   const channel_figures f = state.figures(c);
@@ -127,6 +127,9 @@ std::string why_ready(const backend& b, channel_no c, std::string_view host) {
   if (std::string stopped = why_stopped(b, c, host); !stopped.empty()) return stopped;
   if (b.program_of(c).empty())
     return fmt::format("channel {} has no program; [channel {}] program names one", name, name);
+  if (const time_point opens = state.window_opens(c, urgency); opens != time_point{})
+    return fmt::format("it is due, and waits for the delivery window of channel {}, which opens {}", name,
+                       when(opens, b.now()));
   if (const std::string at_host = why_blocked(b, c, host); !at_host.empty()) return at_host;
   if (f.workers > 0)
     return fmt::format(
@@ -187,8 +190,9 @@ explanation of_message(const backend& b, const message_report& m) {
     if (const std::string stopped = why_stopped(b, row.channel, row.host); !stopped.empty())
       e.text += fmt::format(" But {}.", stopped);
   } else {
+    e.next = b.state().window_opens(row.channel, row.priority);
     if (const auto order = stop_of(b.state(), row.channel, row.host)) e.next = order->until;
-    e.text = as_sentence(why_ready(b, row.channel, row.host));
+    e.text = as_sentence(why_ready(b, row.channel, row.host, row.priority));
   }
   if (!e.last_error.empty()) e.text += " The last error was: " + e.last_error;
   return e;
@@ -218,6 +222,7 @@ struct crowd {
   std::string failed_channel;
   std::optional<channel_no> ready_in;
   std::string ready_host;  // of the same
+  mta::queue::priority ready_priority{};
 };
 
 crowd look_at(const controller& state, const list_filter& filter) {
@@ -240,6 +245,7 @@ crowd look_at(const controller& state, const list_filter& filter) {
       if (!c.ready_in) {
         c.ready_in = row.channel;
         c.ready_host = row.host;
+        c.ready_priority = row.priority;
       }
     }
   }
@@ -252,7 +258,7 @@ std::string describe(const backend& b, const crowd& c) {
   const auto add = [&](std::uint64_t n, const std::string& words) {
     if (n > 0) text += fmt::format("{}{} {}", text.empty() ? "" : "; ", n, words);
   };
-  add(c.ready, c.ready_in ? "due: " + why_ready(b, *c.ready_in, c.ready_host) : "due");
+  add(c.ready, c.ready_in ? "due: " + why_ready(b, *c.ready_in, c.ready_host, c.ready_priority) : "due");
   add(c.in_hand, "in hand of programs");
   add(c.deferred, fmt::format("deferred, the next one {}{}", c.more ? "by then at the latest, " : "",
                               when(c.next, b.now())));

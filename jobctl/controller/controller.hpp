@@ -488,6 +488,8 @@ class controller {
   /// Looks at every destination: microseconds for a thousand of them.
   destination_counts largest_destinations(std::size_t most) const;
 
+  /// When the delivery window for that priority opens; epoch: it is open.
+  time_point window_opens(channel_no, mta::queue::priority) const;
   /// False: it is not stressed.
   bool find_stress(channel_no, stress_figures&) const;
   /// What is full at present, all channels together first (backlog.cpp).

@@ -32,6 +32,13 @@ void controller::impl::forget_hours() {
   }
 }
 
+time_point controller::window_opens(channel_no number, mta::queue::priority urgency) const {
+  const impl& s = *impl_;
+  const channel_state& c = s.channels.at(static_cast<std::uint32_t>(number));
+  const auto p = static_cast<unsigned>(urgency);
+  return c.window_open[p] || !c.limits.hours[p] ? time_point{} : c.limits.hours[p](s.to_wall(s.now)).until;
+}
+
 bool controller::impl::lived_long_enough(const channel_state& c, const worker& w) const {
   return (c.limits.max_messages > 0 && w.given >= c.limits.max_messages) ||
          (c.limits.max_life.count() > 0 && now - w.connected >= milliseconds(c.limits.max_life).count());

@@ -121,6 +121,10 @@ class Windows(unittest.TestCase):
             wait_for("the message", lambda: site.figures("maildir").get("ready") == 1)
             self.assertTrue(site.figures("maildir")["opens"])
             self.assertEqual(0, site.figures("maildir")["jobs"])
+            for what in (site.ls()[0]["id"], "maildir"):
+                why = json.loads(site.jobctl("why", "--json", what).stdout)
+                self.assertIn("waits for the delivery window of channel maildir, which opens at ", why["text"])
+            self.assertEqual(site.figures("maildir")["opens"], json.loads(site.jobctl("why", "--json", site.ls()[0]["id"]).stdout)["next"])
             site.configure(CONF)
             site.jobctl("reload")
             site.drain()

@@ -100,17 +100,34 @@ struct orders::impl : std::enable_shared_from_this<orders::impl> {
       case verb::hold:
         for (const auto* ids : {&changing, &waiting})
           for (const message_id& id : *ids) around.upkeep.note(id, note);
+        wait_for(waiting, j->order.until, *note);
         around.controller.hold(now, changing, j->order.until);
         around.controller.hold(now, waiting, j->order.until);
         break;
       case verb::release:
-        for (const message_id& id : changing) around.upkeep.note(id, note);
+        for (const message_id& id : changing) {
+          around.upkeep.note(id, note);
+          around.holds.over(id);
+        }
         // Each goes to the front of its line: so the first one last.
         around.controller.release(now, std::vector<message_id>(changing.rbegin(), changing.rend()));
         break;
       default: around.controller.retry(now, changing); break;
     }
     around.after_events();
+  }
+
+  // Programs have these in hand.
+  void wait_for(const std::vector<message_id>& ids, time_point until, const order_note& note) {
+    if (ids.empty()) return;
+    around.holds.prune([this](const message_id& id) {
+      listed row;
+      return around.controller.find(id, row) && row.in_hand;
+    });
+    if (const auto kept = around.holds.add(ids, until, note); !kept)
+      log(log_level::warning,
+          "hold {} messages that programs have in hand: {}; a kill of the controller would undo that",
+          ids.size(), kept.error().message());
   }
 
   // Has the pool work on messages of one file, which nobody gets meanwhile.

@@ -12,6 +12,7 @@
 #include "jobctl/server/log.hpp"
 #include "jobctl/server/notices.hpp"
 #include "jobctl/server/orders.hpp"
+#include "jobctl/server/pending_holds.hpp"
 #include "jobctl/server/periodic_runner.hpp"
 #include "jobctl/server/programs.hpp"
 #include "jobctl/server/queue_watch.hpp"
@@ -103,13 +104,15 @@ struct server::impl {
                   [this](std::uint64_t job, pid_t pid, int status) { process_ended(job, pid, status); }),
         periodic(io, [this] { after_events(); }),
         backlogs(io, core, settings.backlog_file()),
+        holds(settings.run_directory() + "/holds"),
         upkeep_(upkeep::surroundings{io, pool, store, mta::queue::real_file_io(), core, counters,
                                      [this] { return std::size_t{settings.queue.keep_spare_files}; },
                                      [this] { return settings.queue.reserve.bytes; },
                                      [this](channel_no c, file_key k) { watch.was_reset(c, k); },
                                      [this](channel_no c, file_key k) { watch.was_removed(c, k); },
                                      [this](channel_no c, file_key k) { watch.named(c, k, false); },
-                                     [this] { return progress.complete; }, [this] { after_events(); }}),
+                                     [this] { return progress.complete; }, [this] { after_events(); },
+                                     [this](const message_id& id) { holds.over(id); }}),
         notices_(notices::surroundings{
             io, pool, store, core, counters,
             [this] { return std::make_shared<const mta::config::settings>(settings); },
@@ -120,7 +123,7 @@ struct server::impl {
               upkeep_.set_aside(c, id, mta::queue::reason::damaged_record, "its record was found damaged");
             },
             [this] { after_events(); }}),
-        orders_(orders::surroundings{io, pool, store, core, upkeep_,
+        orders_(orders::surroundings{io, pool, store, core, upkeep_, holds,
                                      [this, site = std::make_shared<const mta::config::settings>(settings)] {
                                        return notices_.enqueuer(site);
                                      },
@@ -284,6 +287,23 @@ struct server::impl {
     log(log_level::info, "the index is complete: {} messages in {} files, after {} ms", core.message_count(),
         progress.files, took.count());
     options.notify(fmt::format("STATUS={} messages in the queue at the start", core.message_count()).c_str());
+    hold_what_was_to_be_held();
+  }
+
+  // An earlier controller was ordered to, and did not live until programs had given these back.
+  void hold_what_was_to_be_held() {
+    const auto left = holds.all();
+    for (const auto& [id, h] : left) {
+      listed row;
+      const bool is_over = h.until != time_point{} && h.until <= now();
+      if (is_over || !core.find(id, row) || (row.phase == phase::held && !row.in_hand)) {
+        holds.over(id);
+        continue;
+      }
+      upkeep_.note(id, std::make_shared<const order_note>(h.note));
+      core.hold(now(), std::span(&id, 1), h.until);
+    }
+    after_events();
   }
 
   // --- channels
@@ -574,6 +594,7 @@ struct server::impl {
   launcher processes;
   periodic_runner periodic;
   backlog_file backlogs;
+  pending_holds holds;
   upkeep upkeep_;
   notices notices_;
   orders orders_;
@@ -601,6 +622,7 @@ mta::result<> server::open() {
   for (const auto& note : i.take_users()) log(log_level::error, "{}", note);
   i.progress.started = now();
   i.backlogs.remove();  // of one that was killed
+  if (auto taken_over = i.holds.open(); !taken_over) return taken_over.error();
   if (auto restored = i.stops_.restore(i.progress.started); !restored) return restored.error();
   i.open_totals();
   i.core.observe(true);

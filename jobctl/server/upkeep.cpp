@@ -258,11 +258,12 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
 
   void state_written(channel_no channel, const std::string& directory, state_order& o) {
     const auto latest = orders.find(o.what.id);
-    const bool counts = latest != orders.end() && latest->second == o.number;
+    const bool counts = latest != orders.end() && latest->second.number == o.number;
     const bool again = !o.outcome && o.outcome.error().code == mta::errc::busy && o.attempt < lock_attempts;
     if (counts && !again) orders.erase(latest);
     if (o.outcome) {
       ++around.counters.states_written;
+      if (around.state_written) around.state_written(o.what.id);
     } else if (!counts) {
       // A later order has taken its place.
     } else if (again) {
@@ -274,7 +275,7 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
           [self = shared_from_this(), wait, channel, o](const boost::system::error_code& cancelled) {
             if (cancelled) return;
             const auto still = self->orders.find(o.what.id);
-            if (still != self->orders.end() && still->second == o.number) self->write(channel, o);
+            if (still != self->orders.end() && still->second.number == o.number) self->write(channel, o);
           });
     } else if (!no_longer_there(o.outcome.error())) {
       ++failed_writes;
@@ -441,7 +442,12 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
   std::shared_mutex moves;
   std::unique_ptr<mta::queue::writer> writer;
   std::unordered_map<file_key, channel_no> dirty;
-  std::map<message_id, std::uint64_t> orders;  // of operators, not yet written: the number of the latest
+  struct latest_order {
+    std::uint64_t number = 0;
+    mta::queue::phase phase{};
+    std::shared_ptr<const order_note> note;
+  };
+  std::map<message_id, latest_order> orders;  // of operators, not yet written: of each message the latest
   std::uint64_t last_order = 0;
   std::unordered_map<file_key, std::pair<channel_no, std::vector<state_order>>> unwritten;
   bool write_posted = false;
@@ -466,10 +472,13 @@ upkeep::~upkeep() {
 void upkeep::carry_out(const action::recycle& a) { impl_->recycle(a); }
 void upkeep::carry_out(const action::compact& a) { impl_->compact(a); }
 void upkeep::carry_out(const action::write_state& a) {
-  const auto number = impl_->orders[a.id] = ++impl_->last_order;
-  std::shared_ptr<const order_note> note;
+  auto& latest = impl_->orders[a.id];
+  // The same order once more, because a program has the message before itself: it was given by the same
+  // person.
+  std::shared_ptr<const order_note> note = latest.phase == a.phase ? latest.note : nullptr;
   if (auto noted = impl_->notes.extract(a.id); noted && !a.by_itself) note = std::move(noted.mapped());
-  impl_->write(a.channel, {a, number, 1, std::move(note), {}});
+  latest = {++impl_->last_order, a.phase, note};
+  impl_->write(a.channel, {a, latest.number, 1, std::move(note), {}});
 }
 void upkeep::note(const message_id& id, std::shared_ptr<const order_note> n) {
   impl_->notes[id] = std::move(n);

@@ -38,6 +38,7 @@ class upkeep {
     std::function<void(channel_no, file_key)> file_named;    ///< messages were moved to this file
     std::function<bool()> index_complete;                    ///< has every file been read once?
     std::function<void()> after_events;
+    std::function<void(const message_id&)> state_written{};  ///< as an operator ordered; may be empty
   };
 
   explicit upkeep(surroundings);

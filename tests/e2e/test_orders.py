@@ -138,6 +138,23 @@ class Orders(unittest.TestCase):
         held = self.site.ls("--state", "held")[0]["id"]
         wait_for("its reason", lambda: self.show(held)["hold"]["reason"] == "later")
 
+    def test_what_a_program_has_in_hand_is_held_also_when_the_controller_is_killed_before(self):
+        self.site.write("mood", "wait")
+        self.deliver()
+        ids = self.submit(2)
+        wait_for("the messages in hand", lambda: self.site.figures("moody").get("in_hand") == 2)
+        self.assertEqual(2, self.order("hold", "--all", "--reason", "later")["in_hand"])
+        self.order("release", ids[1])
+        self.restart()
+        wait_for("the program to come back", lambda: self.site.figures("moody").get("in_hand") == 2)
+        self.site.write("mood", "defer")
+        wait_for("what becomes of both", lambda: {row["id"]: row["state"] for row in self.site.ls("--all")} ==
+                 {ids[0]: "held", ids[1]: "deferred"})
+        wait_for("its reason", lambda: self.show(ids[0])["hold"]["reason"] == "later")
+        self.order("release", ids[0])
+        self.restart()
+        self.assertEqual([], self.site.ls("--state", "held"))
+
     def test_many_are_found_by_what_is_in_their_files(self):
         self.submit(4, subject="offer 1")
         self.site.submit(message("eve@moody.example", subject="other"))

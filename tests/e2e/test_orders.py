@@ -151,6 +151,9 @@ class Orders(unittest.TestCase):
         wait_for("what becomes of both", lambda: {row["id"]: row["state"] for row in self.site.ls("--all")} ==
                  {ids[0]: "held", ids[1]: "deferred"})
         wait_for("its reason", lambda: self.show(ids[0])["hold"]["reason"] == "later")
+        # What was carried out is not ordered once more; nobody has the message locked when it is released.
+        self.site.jobctl("stop", "--channel", "moody")
+        wait_for("the program to leave", lambda: self.site.figures("moody").get("workers") == 0)
         self.order("release", ids[0])
         self.restart()
         self.assertEqual([], self.site.ls("--state", "held"))

@@ -1,6 +1,7 @@
 // A directory for one test, removed at the end.
 #pragma once
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
@@ -18,8 +19,12 @@ class temporary_directory {
     path_ = pattern;
   }
   ~temporary_directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
+    std::error_code failed;
+    std::filesystem::remove_all(path_, failed);
+    if (!failed) return;
+    std::fprintf(stderr, "remove %s: %s; left in it:\n", path_.c_str(), failed.message().c_str());
+    for (const auto& left : std::filesystem::recursive_directory_iterator(path_, failed))
+      std::fprintf(stderr, "  %s\n", left.path().c_str());
   }
   temporary_directory(const temporary_directory&) = delete;
   temporary_directory& operator=(const temporary_directory&) = delete;

@@ -7,6 +7,7 @@
 #include "queue/file_io.hpp"
 #include "queue/store.hpp"
 #include "queue/writer.hpp"
+#include "site_processes.hpp"
 #include "temporary_directory.hpp"
 #include "wire/frame.hpp"
 #include "wire/messages.hpp"
@@ -103,6 +104,7 @@ struct site_fixture {
   ~site_fixture() {
     programs.clear();
     server.reset();
+    end_programs_of(root());
   }
 
   /// Writes the configuration file; the built-in channels are left out.

@@ -58,9 +58,9 @@ std::vector<full_channel> parse_backlog(std::string_view text) {
   return all;
 }
 
-result<> backlog_watch::check(std::string_view channel, backlog_limits which) {
+result<> backlog_watch::check(std::string_view channel, backlog_limits which, clock::time_point when) {
   if (which == backlog_limits::none) return {};
-  const auto now = clock::now().time_since_epoch().count();
+  const auto now = when.time_since_epoch().count();
   const bool due = now >= next_look_.load(std::memory_order_relaxed);
   if (!due && !any_.load(std::memory_order_relaxed)) return {};
   const std::scoped_lock guard(mutex_);

@@ -50,13 +50,15 @@ enum class backlog_limits : std::uint8_t {
 
 class backlog_watch {
  public:
+  using clock = std::chrono::steady_clock;
+
   explicit backlog_watch(std::string path) : path_(std::move(path)) {}
 
-  /// May a message for the channel be enqueued? errc::try_later: no; the context says what is full.
-  result<> check(std::string_view channel, backlog_limits);
+  /// May a message for the channel be enqueued? errc::try_later: no; the context says what is full. The file
+  /// is looked at when `backlog_look` has passed since the last time.
+  result<> check(std::string_view channel, backlog_limits, clock::time_point now = clock::now());
 
  private:
-  using clock = std::chrono::steady_clock;
   void look();  // mutex_ is held
 
   const std::string path_;

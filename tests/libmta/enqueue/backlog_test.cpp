@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <fstream>
 #include <sys/stat.h>
-#include <thread>
 
 using namespace mta::enqueue;
 using mta::errc;
@@ -89,16 +88,21 @@ BOOST_AUTO_TEST_CASE(a_file_that_nobody_keeps_up_says_nothing) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_change_is_seen_soon) {
+BOOST_AUTO_TEST_CASE(a_change_is_seen_at_the_next_look_and_not_before) {
   backlog_watch watch(path);
-  BOOST_TEST(watch.check("fax", backlog_limits::all).has_value());
-  const auto has_room = [&] { return watch.check("fax", backlog_limits::all).has_value(); };
-  do {
-    write("fax 12 10\n");  // again: it counts for a while only
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  } while (has_room());
+  backlog_watch::clock::time_point now{};
+  const auto has_room = [&] { return watch.check("fax", backlog_limits::all, now).has_value(); };
+  BOOST_TEST(has_room());
+  write("fax 12 10\n");
+  now += backlog_look - std::chrono::nanoseconds(1);
+  BOOST_TEST(has_room());
+  now += std::chrono::nanoseconds(1);
+  BOOST_TEST(!has_room());
   std::filesystem::remove(path);
-  while (!has_room()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  now += backlog_look - std::chrono::nanoseconds(1);
+  BOOST_TEST(!has_room());
+  now += std::chrono::nanoseconds(1);
+  BOOST_TEST(has_room());
 }
 
 BOOST_AUTO_TEST_CASE(lines_that_are_none_are_left_out) {

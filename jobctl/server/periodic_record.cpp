@@ -1,31 +1,15 @@
 #include "jobctl/server/periodic_record.hpp"
 
+#include "jobctl/server/small_file.hpp"
+
 #include <array>
 #include <charconv>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <stdio.h>
-#include <unistd.h>
 
 namespace jobctl {
 namespace {
 
 constexpr std::size_t largest = 1u << 20;
-
-mta::result<std::string> read_all(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0)
-    return errno == ENOENT ? mta::result<std::string>(std::string()) : mta::os_error("read " + path);
-  std::string text;
-  char buffer[4096];
-  ssize_t n;
-  while ((n = ::read(file, buffer, sizeof buffer)) > 0 && text.size() < largest)
-    text.append(buffer, static_cast<std::size_t>(n));
-  const int number = errno;
-  ::close(file);
-  if (n < 0) return mta::os_error("read " + path, number);
-  return text;
-}
 
 // Takes a word off the front.
 std::string_view take_word(std::string_view& line) {
@@ -57,7 +41,7 @@ bool read_line(std::string_view line, kept_periodic& k) {
 }  // namespace
 
 mta::result<std::vector<kept_periodic>> load_periodic(const std::string& path) {
-  const auto text = read_all(path);
+  const auto text = read_small_file(path, largest);
   if (!text) return text.error();
   std::vector<kept_periodic> all;
   for (std::string_view rest = *text; !rest.empty();) {
@@ -77,20 +61,12 @@ mta::result<> save_periodic(const std::string& path, const std::vector<kept_peri
                         s.started.time_since_epoch().count(), s.ended.time_since_epoch().count(),
                         s.clean ? 1 : 0, k.process, k.began, s.outcome);
   }
-  const auto temporary = path + ".new";
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-  if (file < 0) return mta::os_error("write " + temporary);
-  const ssize_t written = ::write(file, text.data(), text.size());
-  const int number = written < 0 ? errno : ENOSPC;
-  ::close(file);
-  if (written != static_cast<ssize_t>(text.size())) return mta::os_error("write " + temporary, number);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return mta::os_error("write " + path);
-  return {};
+  return replace_file(path, text, durability::of_the_kernel);
 }
 
 std::uint64_t process_start(pid_t pid) {
   if (pid <= 0) return 0;
-  const auto text = read_all(fmt::format("/proc/{}/stat", pid));
+  const auto text = read_small_file(fmt::format("/proc/{}/stat", pid));
   if (!text) return 0;
   // PID (NAME) STATE …, of which the 22nd is it; the name may have anything in it.
   const auto behind_name = text->rfind(')');

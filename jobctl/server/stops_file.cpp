@@ -1,17 +1,15 @@
 #include "jobctl/server/stops_file.hpp"
 
 #include "base/utf8.hpp"
+#include "jobctl/server/small_file.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <optional>
-#include <stdio.h>
 #include <string_view>
-#include <unistd.h>
 
 namespace jobctl {
 namespace {
@@ -20,20 +18,6 @@ namespace json = boost::json;
 using mta::queue::time_point;
 
 constexpr std::string_view first_word = "stops ", version = "2";
-
-mta::result<std::string> read_all(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0)
-    return errno == ENOENT ? mta::result<std::string>(std::string()) : mta::os_error("read " + path);
-  std::string text;
-  char buffer[4096];
-  ssize_t n;
-  while ((n = ::read(file, buffer, sizeof buffer)) > 0) text.append(buffer, static_cast<std::size_t>(n));
-  const int number = errno;
-  ::close(file);
-  if (n < 0) return mta::os_error("read " + path, number);
-  return text;
-}
 
 bool take_text(const json::value& v, std::string& to) {
   if (v.is_string()) to = v.get_string();
@@ -84,21 +68,10 @@ std::string record_of(const standing_stop& s) {
   return mta::as_utf8(json::serialize(o));  // else nobody could read it again
 }
 
-// The name of a file is on the disk when its directory is.
-mta::result<> flush_directory_of(const std::string& path) {
-  const std::string directory = path.substr(0, path.rfind('/'));
-  const int file = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file < 0) return mta::os_error("flush " + directory);
-  const bool good = ::fsync(file) == 0;
-  const int number = errno;
-  ::close(file);
-  return good ? mta::result<>() : mta::os_error("flush " + directory, number);
-}
-
 }  // namespace
 
 mta::result<std::vector<standing_stop>> load_stops(const std::string& path) {
-  const auto text = read_all(path);
+  const auto text = read_small_file(path);
   if (!text) return text.error();
   std::vector<standing_stop> all;
   bool records = false;
@@ -131,20 +104,7 @@ mta::result<std::vector<standing_stop>> load_stops(const std::string& path) {
 mta::result<> save_stops(const std::string& path, const std::vector<standing_stop>& all) {
   std::string text = fmt::format("{}{}\n", first_word, version);
   for (const standing_stop& each : all) text += record_of(each) + '\n';
-  const auto temporary = path + ".new";
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-  if (file < 0) return mta::os_error("write " + temporary);
-  const ssize_t written = ::write(file, text.data(), text.size());
-  int number = written < 0 ? errno : ENOSPC;
-  bool good = written == static_cast<ssize_t>(text.size());
-  if (good && ::fsync(file) != 0) {
-    number = errno;
-    good = false;
-  }
-  ::close(file);
-  if (!good) return mta::os_error("write " + temporary, number);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return mta::os_error("write " + path);
-  return flush_directory_of(path);
+  return replace_file(path, text, durability::of_the_disk);
 }
 
 }  // namespace jobctl

@@ -107,7 +107,7 @@ struct orders::impl : std::enable_shared_from_this<orders::impl> {
       case verb::release:
         for (const message_id& id : changing) {
           around.upkeep.note(id, note);
-          around.holds.over(id);
+          around.pending.over(id);
         }
         // Each goes to the front of its line: so the first one last.
         around.controller.release(now, std::vector<message_id>(changing.rbegin(), changing.rend()));
@@ -120,11 +120,11 @@ struct orders::impl : std::enable_shared_from_this<orders::impl> {
   // Programs have these in hand.
   void wait_for(const std::vector<message_id>& ids, time_point until, const order_note& note) {
     if (ids.empty()) return;
-    around.holds.prune([this](const message_id& id) {
+    around.pending.prune([this](const message_id& id) {
       listed row;
       return around.controller.find(id, row) && row.in_hand;
     });
-    if (const auto kept = around.holds.add(ids, until, note); !kept)
+    if (const auto kept = around.pending.add(ids, {verb::hold, until, note}); !kept)
       log(log_level::warning,
           "hold {} messages that programs have in hand: {}; a kill of the controller would undo that",
           ids.size(), kept.error().message());

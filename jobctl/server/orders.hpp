@@ -13,7 +13,7 @@
 #include "enqueue/enqueuer.hpp"
 #include "jobctl/controller/controller.hpp"
 #include "jobctl/server/order_note.hpp"
-#include "jobctl/server/pending_holds.hpp"
+#include "jobctl/server/pending_orders.hpp"
 #include "jobctl/server/server.hpp"
 #include "jobctl/server/upkeep.hpp"
 #include "jobctl/server/work_pool.hpp"
@@ -33,7 +33,7 @@ class orders {
     mta::queue::store& store;
     jobctl::controller& controller;
     jobctl::upkeep& upkeep;
-    pending_holds& holds;
+    pending_orders& pending;
     std::function<mta::result<std::shared_ptr<mta::enqueue::enqueuer>>()> enqueuer;  ///< any thread
     std::function<void(channel_no, const message_id&)> damaged;                      ///< to be set aside
     std::function<void()> after_events;

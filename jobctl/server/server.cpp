@@ -12,7 +12,7 @@
 #include "jobctl/server/log.hpp"
 #include "jobctl/server/notices.hpp"
 #include "jobctl/server/orders.hpp"
-#include "jobctl/server/pending_holds.hpp"
+#include "jobctl/server/pending_orders.hpp"
 #include "jobctl/server/periodic_runner.hpp"
 #include "jobctl/server/programs.hpp"
 #include "jobctl/server/queue_watch.hpp"
@@ -104,7 +104,7 @@ struct server::impl {
                   [this](std::uint64_t job, pid_t pid, int status) { process_ended(job, pid, status); }),
         periodic(io, [this] { after_events(); }),
         backlogs(io, core, settings.backlog_file()),
-        holds(settings.run_directory() + "/holds"),
+        pending(settings.run_directory() + "/orders"),
         upkeep_(upkeep::surroundings{io, pool, store, mta::queue::real_file_io(), core, counters,
                                      [this] { return std::size_t{settings.queue.keep_spare_files}; },
                                      [this] { return settings.queue.reserve.bytes; },
@@ -112,7 +112,10 @@ struct server::impl {
                                      [this](channel_no c, file_key k) { watch.was_removed(c, k); },
                                      [this](channel_no c, file_key k) { watch.named(c, k, false); },
                                      [this] { return progress.complete; }, [this] { after_events(); },
-                                     [this](const message_id& id) { holds.over(id); }}),
+                                     [this](const message_id& id) { pending.over(id); },
+                                     [this](const action::write_state& what, const order_note& note) {
+                                       keep_until_written(what, note);
+                                     }}),
         notices_(notices::surroundings{
             io, pool, store, core, counters,
             [this] { return std::make_shared<const mta::config::settings>(settings); },
@@ -123,7 +126,7 @@ struct server::impl {
               upkeep_.set_aside(c, id, mta::queue::reason::damaged_record, "its record was found damaged");
             },
             [this] { after_events(); }}),
-        orders_(orders::surroundings{io, pool, store, core, upkeep_, holds,
+        orders_(orders::surroundings{io, pool, store, core, upkeep_, pending,
                                      [this, site = std::make_shared<const mta::config::settings>(settings)] {
                                        return notices_.enqueuer(site);
                                      },
@@ -287,21 +290,34 @@ struct server::impl {
     log(log_level::info, "the index is complete: {} messages in {} files, after {} ms", core.message_count(),
         progress.files, took.count());
     options.notify(fmt::format("STATUS={} messages in the queue at the start", core.message_count()).c_str());
-    hold_what_was_to_be_held();
+    carry_out_what_waited();
   }
 
-  // An earlier controller was ordered to, and did not live until programs had given these back.
-  void hold_what_was_to_be_held() {
-    const auto left = holds.all();
-    for (const auto& [id, h] : left) {
-      listed row;
-      const bool is_over = h.until != time_point{} && h.until <= now();
-      if (is_over || !core.find(id, row) || (row.phase == phase::held && !row.in_hand)) {
-        holds.over(id);
+  // The program that has it locked is done soon; so may be this controller.
+  void keep_until_written(const action::write_state& what, const order_note& note) {
+    const auto order = what.phase == phase::held
+                           ? pending_order{verb::hold, what.hold_ends ? what.due : time_point{}, note}
+                           : pending_order{verb::release, {}, note};
+    if (const auto kept = pending.add(std::span(&what.id, 1), order); !kept)
+      log(log_level::warning, "{} message {}: {}; a kill of the controller would undo that",
+          name_of(order.verb), to_string(what.id), kept.error().message());
+  }
+
+  // Orders that an earlier controller was given, and did not live to see through.
+  void carry_out_what_waited() {
+    const auto left = pending.all();
+    for (const auto& [id, order] : left) {
+      const effect what = core.would(order.verb, id, order.until);
+      const bool is_over = order.until != time_point{} && order.until <= now();
+      if (is_over || what == effect::not_found || what == effect::unchanged) {
+        pending.over(id);
         continue;
       }
-      upkeep_.note(id, std::make_shared<const order_note>(h.note));
-      core.hold(now(), std::span(&id, 1), h.until);
+      upkeep_.note(id, std::make_shared<const order_note>(order.note));
+      if (order.verb == verb::hold)
+        core.hold(now(), std::span(&id, 1), order.until);
+      else
+        core.release(now(), std::span(&id, 1));
     }
     after_events();
   }
@@ -594,7 +610,7 @@ struct server::impl {
   launcher processes;
   periodic_runner periodic;
   backlog_file backlogs;
-  pending_holds holds;
+  pending_orders pending;
   upkeep upkeep_;
   notices notices_;
   orders orders_;
@@ -622,7 +638,7 @@ mta::result<> server::open() {
   for (const auto& note : i.take_users()) log(log_level::error, "{}", note);
   i.progress.started = now();
   i.backlogs.remove();  // of one that was killed
-  if (auto taken_over = i.holds.open(); !taken_over) return taken_over.error();
+  if (auto taken_over = i.pending.open(); !taken_over) return taken_over.error();
   if (auto restored = i.stops_.restore(i.progress.started); !restored) return restored.error();
   i.open_totals();
   i.core.observe(true);

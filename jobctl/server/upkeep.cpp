@@ -268,6 +268,8 @@ struct upkeep::impl : std::enable_shared_from_this<upkeep::impl> {
       // A later order has taken its place.
     } else if (again) {
       ++around.counters.states_delayed;
+      if (around.state_delayed && o.attempt == 1)
+        around.state_delayed(o.what, o.note ? *o.note : order_note{});
       auto wait = std::make_shared<asio::steady_timer>(around.io, std::chrono::seconds(1));
       ++o.attempt;
       o.outcome = {};

@@ -38,7 +38,10 @@ class upkeep {
     std::function<void(channel_no, file_key)> file_named;    ///< messages were moved to this file
     std::function<bool()> index_complete;                    ///< has every file been read once?
     std::function<void()> after_events;
-    std::function<void(const message_id&)> state_written{};  ///< as an operator ordered; may be empty
+    /// As an operator ordered; may be empty, as may the next one.
+    std::function<void(const message_id&)> state_written{};
+    /// Not yet: a program has it locked.
+    std::function<void(const action::write_state&, const order_note&)> state_delayed{};
   };
 
   explicit upkeep(surroundings);

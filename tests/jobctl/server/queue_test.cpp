@@ -257,4 +257,26 @@ BOOST_AUTO_TEST_CASE(a_hold_waits_for_a_message_that_somebody_else_has_in_hand) 
   BOOST_TEST((state_on_disk(ids[0]).phase == queue::phase::held));
 }
 
+BOOST_AUTO_TEST_CASE(a_release_that_had_to_wait_is_not_undone_by_a_kill) {
+  const auto ids = announce(1);
+  server->hold(ids);
+  until([&] { return server->counters().states_written == 1; }, "the hold");
+  {
+    const auto f = server->store().open("x", ids[0].file).value();
+    BOOST_REQUIRE(f->try_lock(ids[0].slot).value());
+    server->release(ids);
+    until([&] { return server->counters().states_delayed == 1; }, "the release to be put off");
+    BOOST_TEST((state_on_disk(ids[0]).phase == queue::phase::held));
+    kill_server();
+  }
+  start();
+  until([&] { return server->counters().states_written == 1; }, "the release");
+  BOOST_TEST((state_on_disk(ids[0]).phase == queue::phase::queued));
+  BOOST_TEST(figures().held == 0u);
+  kill_server();
+  start();
+  until_indexed();
+  BOOST_TEST(figures().ready == 1u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

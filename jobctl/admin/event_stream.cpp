@@ -29,7 +29,7 @@ bool parse_number(std::string_view text, std::uint64_t& n, int base = 10) {
   return error == std::errc() && end == text.data() + text.size() && !text.empty();
 }
 
-mta::result<> parse_kinds(std::string_view list, std::uint32_t& kinds) {
+mta::result<> parse_kinds(std::string_view list, std::uint64_t& kinds) {
   kinds = 0;
   while (true) {
     const std::string_view name = list.substr(0, list.find(','));
@@ -41,7 +41,7 @@ mta::result<> parse_kinds(std::string_view list, std::uint32_t& kinds) {
                         fmt::format("event: '{}' is no kind of event.{} There are {}", name,
                                     did_you_mean(name, names), fmt::join(names, ", ")));
     }
-    kinds |= 1u << static_cast<unsigned>(kind);
+    kinds |= std::uint64_t{1} << static_cast<unsigned>(kind);
     if (name.size() == list.size()) return {};
     list.remove_prefix(name.size() + 1);
   }

@@ -15,7 +15,7 @@ namespace jobctl::admin {
 struct event_filter {
   std::optional<channel_no> channel;
   std::optional<message_id> id;
-  std::uint32_t kinds = ~0u;  ///< a bit for each event_kind
+  std::uint64_t kinds = ~0ull;  ///< a bit for each event_kind
 };
 
 struct events_request {

@@ -171,6 +171,8 @@ void add_controller(exposition& out, backend& b) {
   const auto full = b.state().full_backlogs();
   one("jobctl_queue_full", "gauge", "1 when the whole queue holds its backlog_limit: enqueuers are refused.",
       !full.empty() && full.front().channel == no_channel ? 1 : 0);
+  one("jobctl_stopped_hosts", "gauge", "Hosts that an operator has stopped, in one channel or in all.",
+      std::ranges::count_if(b.state().stops(), [](const standing_stop& s) { return !s.host.empty(); }));
   one("jobctl_index_bytes", "gauge", "Memory of the index.", b.state().memory());
   one("jobctl_queue_files", "gauge", "Message files.", p.files);
   one("jobctl_damaged_total", "counter", "Entries and files found damaged since the start.", p.damaged);

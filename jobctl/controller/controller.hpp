@@ -457,7 +457,8 @@ class controller {
   /// Takes messages out of the line, for the server to carry out an order; nobody gets them until
   /// `given_back`. To be called for those only for which the order would change something.
   void take(time_point now, std::span<const message_id>);
-  void given_back(time_point now, const message_id&, errand_outcome);
+  /// `order`: what it was taken for, which those who watch are told.
+  void given_back(time_point now, const message_id&, errand_outcome, verb order);
   /// What an order would do to a message now.
   effect would(verb, const message_id&, time_point until = {}) const;
   /// No more leases and launches; every worker is told to stop.

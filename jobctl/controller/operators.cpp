@@ -4,6 +4,18 @@
 #include <algorithm>
 
 namespace jobctl {
+namespace {
+
+transition_kind transition_of(verb order) {
+  switch (order) {
+    case verb::route: return transition_kind::routed;
+    case verb::bounce: return transition_kind::bounced;
+    case verb::remove: return transition_kind::removed;
+    default: return transition_kind::finished;
+  }
+}
+
+}  // namespace
 
 void controller::impl::write_state(std::uint32_t i) {
   const message& m = messages[i];
@@ -133,7 +145,7 @@ void controller::take(time_point now, std::span<const message_id> ids) {
   s.settle();
 }
 
-void controller::given_back(time_point now, const message_id& id, errand_outcome what) {
+void controller::given_back(time_point now, const message_id& id, errand_outcome what, verb order) {
   impl& s = *impl_;
   s.begin(now);
   const std::uint32_t i = s.find(id);
@@ -148,7 +160,7 @@ void controller::given_back(time_point now, const message_id& id, errand_outcome
       ++s.channel_of(s.messages[i]).finished;
       ++s.channel_of(s.messages[i]).totals.finished;
     }
-    s.note(what == errand_outcome::finished ? transition_kind::finished : transition_kind::gone, i);
+    s.note(what == errand_outcome::finished ? transition_of(order) : transition_kind::gone, i);
     s.forget(i);
   }
   s.settle();

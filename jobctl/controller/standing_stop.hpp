@@ -10,10 +10,10 @@
 namespace jobctl {
 
 struct standing_stop {
-  std::string channel;  ///< empty: every one; then there is a host
-  std::string host;     ///< in lower case; ".example.org": it and those below it; empty: all of the channel
-  std::string by;       ///< "ann (uid 1000)"; empty: not known
-  std::string reason;   ///< in his words; may be empty
+  std::string channel{};  ///< empty: every one; then there is a host
+  std::string host{};     ///< in lower case; ".example.org": it and those below it; empty: all of the channel
+  std::string by{};       ///< "ann (uid 1000)"; empty: not known
+  std::string reason{};   ///< in his words; may be empty
   mta::queue::time_point since{};
   mta::queue::time_point until{};  ///< when it ends by itself; epoch: it does not
 

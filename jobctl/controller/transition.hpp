@@ -22,11 +22,14 @@ enum class transition_kind : std::uint8_t {
   released,  ///< by an operator
   warned,    ///< its sender was told that it waits
   returned,  ///< it waited too long
+  routed,    ///< by an operator, to another channel or host: there it is a new message
+  bounced,   ///< by an operator: its sender was told
+  removed,   ///< by an operator
   bad,       ///< damaged: set aside
   moved,     ///< to another message file: this is its new id
   gone,      ///< no longer in the queue, and not by us
 };
-inline constexpr unsigned transition_kinds = 13;
+inline constexpr unsigned transition_kinds = 16;
 
 struct transition {
   mta::queue::message_id id;

@@ -179,7 +179,7 @@ struct orders::impl : std::enable_shared_from_this<orders::impl> {
         if (j->remarks++ < most_remarks)
           log(log_level::warning, "{} message {} of channel {}: {}", name_of(j->order.verb), to_string(r.id),
               channel, remark);
-      around.controller.given_back(server::now(), r.id, r.outcome);
+      around.controller.given_back(server::now(), r.id, r.outcome, j->order.verb);
       // Set aside after the controller has let go of it.
       if (r.damaged) around.damaged(around.controller.channel(channel), r.id);
     }

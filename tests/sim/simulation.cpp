@@ -381,7 +381,7 @@ class world {
           --unfinished_;
           what = errand_outcome::finished;
         }
-        controller_->given_back(now_, id, what);
+        controller_->given_back(now_, id, what, verb::remove);
       }
       act();
     });

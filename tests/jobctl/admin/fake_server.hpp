@@ -174,7 +174,7 @@ class fake_server final : public jobctl::admin::backend {
         case jobctl::verb::retry: controller_.retry(noon, one); break;
         default:
           controller_.take(noon, one);
-          controller_.given_back(noon, id, jobctl::errand_outcome::finished);
+          controller_.given_back(noon, id, jobctl::errand_outcome::finished, o.verb);
       }
     }
     controller_.take_actions();

@@ -56,6 +56,14 @@ BOOST_AUTO_TEST_CASE(so_many_channels_have_labels_and_the_rest_is_other) {
   BOOST_TEST(found.back() == fmt::format("jobctl_queue_bytes{{channel=\"other\"}} {}", 7 * 1000 + 21));
 }
 
+BOOST_AUTO_TEST_CASE(hosts_that_an_operator_stopped_are_counted) {
+  BOOST_TEST(samples("jobctl_stopped_hosts").at(0) == "jobctl_stopped_hosts 0");
+  server.impose({.channel = "fax", .host = "a.example"});
+  server.impose({.host = ".b.example"});
+  server.impose({.channel = "fax"});
+  BOOST_TEST(samples("jobctl_stopped_hosts").at(0) == "jobctl_stopped_hosts 2");
+}
+
 BOOST_AUTO_TEST_CASE(labels_are_escaped) {
   server.add_messages("fax", 1, phase::queued, "a\"b\\c\nd");
   BOOST_TEST(samples("jobctl_destination_messages")[0] ==

@@ -87,6 +87,24 @@ BOOST_AUTO_TEST_CASE(orders_of_operators_are_recorded) {
   check(kinds(), {gone});
 }
 
+BOOST_AUTO_TEST_CASE(what_an_operator_took_out_of_the_queue_is_told_by_how) {
+  using enum transition_kind;
+  std::uint32_t slot = 0;
+  for (const auto& [order, kind] :
+       {std::pair{verb::route, routed}, {verb::bounce, bounced}, {verb::remove, removed}}) {
+    const message_id id = announce(slot++);
+    jc.take(at(0), {&id, 1});
+    kinds();
+    jc.given_back(at(0), id, errand_outcome::finished, order);
+    check(kinds(), {kind});
+  }
+  const message_id id = announce(slot);
+  jc.take(at(0), {&id, 1});
+  kinds();
+  jc.given_back(at(0), id, errand_outcome::gone, verb::remove);
+  check(kinds(), {gone});
+}
+
 BOOST_AUTO_TEST_CASE(what_was_there_at_the_start_is_no_event) {
   announce(0, sighting::at_start);
   check(kinds(), {});

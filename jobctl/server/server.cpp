@@ -1,12 +1,10 @@
 #include "jobctl/server/server.hpp"
 
-#include "enqueue/aliases.hpp"
-#include "jobctl/launcher/channel_command.hpp"
-#include "jobctl/launcher/launcher.hpp"
 #include "jobctl/launcher/program_user.hpp"
 #include "jobctl/server/backlog_file.hpp"
 #include "jobctl/server/channel_users.hpp"
-#include "jobctl/server/counters_file.hpp"
+#include "jobctl/server/jobs.hpp"
+#include "jobctl/server/kept_totals.hpp"
 #include "jobctl/server/limits.hpp"
 #include "jobctl/server/listener.hpp"
 #include "jobctl/server/log.hpp"
@@ -16,7 +14,7 @@
 #include "jobctl/server/periodic_runner.hpp"
 #include "jobctl/server/programs.hpp"
 #include "jobctl/server/queue_watch.hpp"
-#include "jobctl/server/setting_changes.hpp"
+#include "jobctl/server/reload.hpp"
 #include "jobctl/server/site.hpp"
 #include "jobctl/server/stops.hpp"
 #include "jobctl/server/upkeep.hpp"
@@ -29,16 +27,13 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
-#include <deque>
 #include <fmt/format.h>
 #include <map>
 #include <optional>
-#include <random>
 #include <set>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <unordered_map>
 
 namespace jobctl {
 
@@ -47,16 +42,10 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr std::size_t remembered_ends = 100;
 constexpr milliseconds longest_wait{1000};   // of the clock's timer: the wall clock may be set meanwhile
 constexpr milliseconds kill_patience{5000};  // from SIGTERM to SIGKILL
 constexpr milliseconds hurried_patience{1000};
 constexpr milliseconds flush_patience{5000};  // for the last flushes before the end
-
-std::uint32_t random_instance() {
-  std::random_device source;
-  return source() >> 1 | 1u;
-}
 
 template <class... Handlers>
 struct overloaded : Handlers... {
@@ -98,10 +87,12 @@ struct server::impl {
         store(mta::queue::real_file_io(), settings.queue_root()),
         clock_timer(io),
         stop_timer(io),
-        totals_timer(io),
         pool(options.pool_threads),
-        processes(io, {settings.log_directory()},
-                  [this](std::uint64_t job, pid_t pid, int status) { process_ended(job, pid, status); }),
+        totals(io, pool, core),
+        jobs_(jobctl::jobs::surroundings{
+            io, core, counters, settings, [this] { return stage_ == stage::running; },
+            [this](event_kind kind, channel_no c, std::string text) { happened(kind, c, std::move(text)); },
+            [this] { after_events(); }}),
         periodic(io, [this] { after_events(); }),
         backlogs(io, core, settings.backlog_file()),
         pending(settings.run_directory() + "/orders"),
@@ -147,11 +138,11 @@ struct server::impl {
             [this] { index_complete(); }, [this] { after_events(); }}),
         clients(programs::surroundings{
             io, core, counters, users, [this](std::string_view name) { return find_channel(name); },
-            [this](std::uint64_t wire_job) { return job_connected(wire_job); },
-            [this](pid_t pid, channel_no c) { adopt_output(pid, core.channel_name(c)); },
+            [this](std::uint64_t wire_job) { return jobs_.connected(wire_job); },
+            [this](pid_t pid, channel_no c) { jobs_.adopt_output(pid, c); },
             [this](channel_no c, file_key k, bool look) { watch.named(c, k, look); },
             [this](channel_no c, file_key k) { upkeep_.changed(c, k); }, [this] { after_events(); },
-            [this](const worker_info& w, bool survivor) { overdue(w, survivor); },
+            [this](const worker_info& w, bool survivor) { jobs_.overdue(w, survivor); },
             [this](event_kind kind, channel_no c, std::string text) { happened(kind, c, std::move(text)); }}),
         door(io, [this](listener::socket s2, const mta::wire::peer& who) {
           clients.accepted(std::move(s2), who);
@@ -195,7 +186,7 @@ struct server::impl {
     } while (more_events);
     in_events = false;
     take_transitions();
-    keep_totals();
+    totals.keep();
     arm_clock();
     if (stage_ == stage::stopping || stage_ == stage::hurried) finish_if_all_left();
   }
@@ -207,7 +198,7 @@ struct server::impl {
               if (progress.first_lease == time_point{}) progress.first_lease = now();
               clients.lease(a);
             },
-            [&](const action::launch& a) { launch(a); },
+            [&](const action::launch& a) { jobs_.carry_out(a); },
             [&](const action::stop_worker& a) {
               clients.stop_worker(a.worker, a.why, settings.controller.stop_timeout);
             },
@@ -227,43 +218,6 @@ struct server::impl {
             },
         },
         any);
-  }
-
-  // In the turn in which they change: nothing that was told to anybody is forgotten with a kill -9.
-  void keep_totals() {
-    const std::size_t count = core.channel_count();
-    kept_totals.resize(count);
-    for (std::size_t c = 0; c < count; ++c) {
-      const channel_no number{static_cast<std::uint32_t>(c)};
-      const channel_totals& t = core.totals(number);
-      if (t == kept_totals[c]) continue;
-      kept_totals[c] = t;
-      totals_file.store(core.channel_name(number), t);
-      if (!std::exchange(totals_changed, true)) sync_totals_soon();
-    }
-  }
-
-  void sync_totals_soon() {
-    totals_timer.expires_after(counters_file::sync_interval);
-    totals_timer.async_wait([this](const boost::system::error_code& cancelled) {
-      if (cancelled) return;
-      totals_changed = false;
-      pool.submit([this] {
-        if (const auto done = totals_file.sync(); !done)
-          log(log_level::error, "counters: {}", done.error().message());
-      });
-    });
-  }
-
-  void open_totals() {
-    const auto opened = totals_file.open(settings.run_directory() + "/counters", now());
-    if (!opened)
-      log(log_level::error, "counters: {}; they begin at 0, and end with this controller",
-          opened.error().message());
-    else if (!opened->empty())
-      log(log_level::warning, "counters: {}", *opened);
-    for (const auto& [name, totals] : totals_file.load())
-      if (const auto channel = find_channel(name)) core.restore_totals(*channel, totals);
   }
 
   void arm_clock() {
@@ -338,83 +292,6 @@ struct server::impl {
     return number;
   }
 
-  // --- processes
-  // ---------------------------------------------------------------------------------------------------------
-
-  // The number that a program is given says which controller launched it, so that a later one does not take
-  // it for its own.
-  std::uint64_t wire_number(job_no job) const {
-    return static_cast<std::uint64_t>(instance) << 32 | (static_cast<std::uint64_t>(job) & 0xFFFFFFFFu);
-  }
-
-  void launch(const action::launch& a) {
-    const auto name = core.channel_name(a.channel);
-    const auto at = now();
-    const auto* configured = settings.find_channel(name);
-    mta::result<pid_t> pid = mta::error(mta::errc::not_configured, "[channel " + name + "]");
-    if (stage_ != stage::running) {
-      pid = mta::error(mta::errc::cancelled, "the controller is stopping");
-    } else if (configured) {
-      auto what = channel_command(settings, *configured, wire_number(a.job));
-      pid = what ? processes.start(static_cast<std::uint64_t>(a.job), name, *what)
-                 : mta::result<pid_t>(what.error());
-    }
-    if (!pid) {
-      const auto why = pid.error().message();
-      ++counters.launch_failures;
-      remember_end({a.job, a.channel, 0, at, at, false, "cannot be started: " + why});
-      happened(event_kind::launch_failed, a.channel, why);
-      core.launch_failed(at, a.job, why);
-      return;
-    }
-    ++counters.launches;
-    log(log_level::info, "channel {}: program started (process {})", name, *pid);
-    happened(event_kind::launched, a.channel, fmt::format("process {}", *pid));
-    job_info job;
-    job.job = a.job;
-    job.channel = a.channel;
-    job.pid = *pid;
-    job.started = at;
-    jobs[static_cast<std::uint64_t>(a.job)] = job;
-    core.job_started(at, a.job, *pid);
-  }
-
-  void process_ended(std::uint64_t number, pid_t pid, int wait_status) {
-    const auto found = jobs.find(number);
-    if (found == jobs.end()) return;
-    const auto job = found->second;
-    jobs.erase(found);
-    const bool clean = clean_status(wait_status);
-    const auto words = describe_status(wait_status);
-    if (!clean) ++counters.unclean_exits;
-    log(log_level::info, "channel {}: program (process {}) {}", core.channel_name(job.channel), pid, words);
-    happened(event_kind::exited, job.channel, fmt::format("process {} {}", pid, words));
-    remember_end({job.job, job.channel, pid, job.started, now(), clean, words});
-    core.job_exited(now(), job.job, clean, words);
-    after_events();
-  }
-
-  void remember_end(ended_job e) {
-    ended.push_front(std::move(e));
-    if (ended.size() > remembered_ends) ended.pop_back();
-  }
-
-  job_no job_connected(std::uint64_t wire_job) {
-    if (wire_job >> 32 != instance) return {};
-    const auto found = jobs.find(wire_job & 0xFFFFFFFFu);
-    return found == jobs.end() ? job_no{} : found->second.job;
-  }
-
-  void adopt_output(pid_t pid, const std::string& channel) {
-    const auto adopted = processes.adopt_output(pid, channel);
-    if (adopted || std::exchange(told_of_output, true)) return;
-    log(log_level::warning,
-        "channel {}: what its program (process {}) prints cannot be read any more: {}. It was started by an "
-        "earlier controller; programs that print much wait for a reader: 'jobctl stop --channel NAME' and "
-        "'jobctl start NAME' renew them. The same of other programs is not told",
-        channel, pid, adopted.error().message());
-  }
-
   // Users of channels: who may talk to us, and whether their programs can be started and reach the queue.
   // Returns what is to be said about it.
   std::vector<std::string> take_users() {
@@ -434,17 +311,6 @@ struct server::impl {
     return notes;
   }
 
-  void overdue(const worker_info& w, bool survivor) {
-    log(log_level::warning,
-        "channel {}: program (process {}) was told to stop and has not left within {} s{}",
-        core.channel_name(w.channel), w.pid, settings.controller.stop_timeout.count(),
-        w.job != job_no{} || survivor ? ": it gets SIGTERM" : "");
-    if (w.job != job_no{})
-      processes.stop(static_cast<std::uint64_t>(w.job), kill_patience);
-    else if (survivor && w.pid > 1)
-      ::kill(w.pid, SIGTERM);
-  }
-
   // --- the end
   // -----------------------------------------------------------------------------------------------------------
 
@@ -460,9 +326,7 @@ struct server::impl {
       periodic.stop(settings.controller.stop_timeout);
       std::set<job_no> connected;
       for (const auto& w : clients.workers()) connected.insert(w.job);
-      for (const auto& [number, job] : jobs) {
-        if (!connected.contains(job.job)) processes.stop(number, settings.controller.stop_timeout);
-      }
+      jobs_.stop_all_but(connected, settings.controller.stop_timeout);
       arm_stop(settings.controller.stop_timeout, [this] { terminate(kill_patience); });
       after_events();
     } else if (stage_ == stage::stopping) {
@@ -482,20 +346,20 @@ struct server::impl {
   }
 
   void terminate(milliseconds patience) {
-    for (const auto& [number, job] : jobs) processes.stop(number, patience);
+    jobs_.stop_all_but({}, patience);
     periodic.stop(patience);
     for (const auto& w : clients.workers()) {
       if (w.job == job_no{} && w.pid > 1 && clients.survivor(w.worker)) ::kill(w.pid, SIGTERM);
     }
     arm_stop(patience + milliseconds(1000), [this] {
       log(log_level::warning, "not waiting any longer: {} processes and {} connected programs are left",
-          jobs.size(), clients.worker_count());
+          jobs_.count(), clients.worker_count());
       flush_and_end();
     });
   }
 
   void finish_if_all_left() {
-    if (jobs.empty() && clients.worker_count() == 0 && !periodic.busy()) flush_and_end();
+    if (jobs_.empty() && clients.worker_count() == 0 && !periodic.busy()) flush_and_end();
   }
 
   void flush_and_end() {
@@ -510,7 +374,7 @@ struct server::impl {
     stage_ = stage::stopped;
     stop_timer.cancel();
     clock_timer.cancel();
-    totals_timer.cancel();
+    totals.stop();
     clients.close_all();
     door.close();
     backlogs.remove();
@@ -530,51 +394,22 @@ struct server::impl {
   // -------------------------------------------------------------------------------------------------------
 
   reload_report reload() {
-    reload_report report;
-    processes.reopen_logs();
+    jobs_.reopen_logs();
     periodic.reopen_logs();
-    auto loaded = mta::config::find_site(options.explicit_config, options.explicit_root);
-    if (!loaded) {
-      const auto text = loaded.error().text();
-      for (std::size_t at = 0; at <= text.size();) {
-        const auto line_end = std::min(text.find('\n', at), text.size());
-        if (line_end > at) report.lines.push_back(text.substr(at, line_end - at));
-        at = line_end + 1;
-      }
-    } else if (loaded->root != settings.root) {
-      report.lines.push_back(
-          fmt::format("{}: root is now {}, but a running controller cannot move from {}: restart it",
-                      loaded->config_file, loaded->root, settings.root));
-    } else {
-      report.lines = mta::enqueue::problems_of_aliases(*loaded);
-      for (auto& problem : problems_of_users(*loaded)) report.lines.push_back(std::move(problem));
+    std::optional<mta::config::settings> next;
+    reload_report report = read_again(settings, options, next);
+    if (next) {
+      settings = std::move(*next);
+      for (auto& note : take_users()) report.notes.push_back(std::move(note));
     }
-    if (!report.lines.empty()) {
-      options.reopen_logs(settings);
-      for (const auto& line : report.lines) log(log_level::error, "reload: {}", line);
-      log(log_level::error, "reload: the configuration stays as it was");
-      return report;
-    }
-    report.ok = true;
-    report.lines = setting_changes(settings, *loaded);
-    report.notes = notes_of_changes(settings, *loaded);
-    for (auto& note : ineffective_settings(*loaded)) report.notes.push_back(std::move(note));
-    settings = std::move(*loaded);
-    for (auto& note : take_users()) report.notes.push_back(std::move(note));
     options.reopen_logs(settings);
+    log_reload(report);
+    if (!next) return report;
     core.configure(now(), limits_of(settings));
     notices_.settings_changed();
     periodic.configure(settings);
     watch.set_interval(settings.queue.sync_interval);
-    for (const auto& line : report.lines) log(log_level::info, "reload: {}", line);
-    for (const auto& note : report.notes) log(log_level::info, "reload: note: {}", note);
-    if (report.lines.empty()) log(log_level::info, "reload: nothing has changed");
-    const std::size_t told = std::min<std::size_t>(report.lines.size(), 20);  // one event is no file
-    std::string text = fmt::format(
-        "{}",
-        fmt::join(report.lines.begin(), report.lines.begin() + static_cast<std::ptrdiff_t>(told), "; "));
-    if (told < report.lines.size()) text += fmt::format("; and {} more", report.lines.size() - told);
-    happened(event_kind::reloaded, event_log::no_channel, std::move(text));
+    happened(event_kind::reloaded, event_log::no_channel, summary_of(report));
     after_events();
     return report;
   }
@@ -582,32 +417,27 @@ struct server::impl {
   asio::io_context& io;
   mta::config::settings settings;
   server_options options;
-  const std::uint32_t instance = random_instance();
   controller core;
   mta::queue::store store;
   scan_progress progress;
   server_counters counters;
   event_log events;
-  counters_file totals_file;
-  std::vector<channel_totals> kept_totals;  // by channel_no: what is in the file
-  bool totals_changed = false;              // since it was written to the disk
-  std::vector<transition> transitions;      // reused from turn to turn
+  std::vector<transition> transitions;  // reused from turn to turn
 
   stage stage_ = stage::running;
   bool in_events = false, more_events = false;
-  asio::steady_timer clock_timer, stop_timer, totals_timer;
+  asio::steady_timer clock_timer, stop_timer;
   std::chrono::steady_clock::time_point clock_at;
   bool clock_armed = false;
 
   std::map<std::string, channel_no, std::less<>> channels;
   channel_users users;
-  bool open_to_users = false, told_of_output = false;
-  std::unordered_map<std::uint64_t, job_info> jobs;
-  std::deque<ended_job> ended;
+  bool open_to_users = false;
 
   site_lock lock;
   work_pool pool;
-  launcher processes;
+  kept_totals totals;
+  jobctl::jobs jobs_;
   periodic_runner periodic;
   backlog_file backlogs;
   pending_orders pending;
@@ -640,7 +470,8 @@ mta::result<> server::open() {
   i.backlogs.remove();  // of one that was killed
   if (auto taken_over = i.pending.open(); !taken_over) return taken_over.error();
   if (auto restored = i.stops_.restore(i.progress.started); !restored) return restored.error();
-  i.open_totals();
+  i.totals.open(i.settings.run_directory() + "/counters", i.progress.started,
+                [&i](std::string_view name) { return i.find_channel(name); });
   i.core.observe(true);
   i.core.configure(i.progress.started, limits_of(i.settings));
   i.happened(event_kind::started, event_log::no_channel, fmt::format("process {}", ::getpid()));
@@ -662,21 +493,17 @@ const mta::config::settings& server::settings() const { return impl_->settings; 
 std::vector<job_info> server::jobs() const {
   std::map<job_no, worker_info> connected;
   for (const auto& w : impl_->clients.workers()) connected[w.job] = w;
-  std::vector<job_info> all;
-  for (const auto& [number, job] : impl_->jobs) {
-    all.push_back(job);
-    if (const auto w = connected.find(job.job); w != connected.end()) {
-      all.back().connected = true;
-      all.back().stopping = w->second.stopping;
-    } else {
-      all.back().stopping = stopping();
-    }
+  auto all = impl_->jobs_.all();
+  for (job_info& job : all) {
+    const auto w = connected.find(job.job);
+    job.connected = w != connected.end();
+    job.stopping = job.connected ? w->second.stopping : stopping();
   }
   std::ranges::sort(all, {}, &job_info::job);
   return all;
 }
 
-std::vector<ended_job> server::ended_jobs() const { return {impl_->ended.begin(), impl_->ended.end()}; }
+std::vector<ended_job> server::ended_jobs() const { return impl_->jobs_.ended(); }
 
 std::vector<worker_info> server::workers() const {
   auto all = impl_->clients.workers();
@@ -686,7 +513,7 @@ std::vector<worker_info> server::workers() const {
 
 scan_progress server::progress() const { return impl_->progress; }
 server_counters server::counters() const { return impl_->counters; }
-time_point server::counting_since() const { return impl_->totals_file.since(); }
+time_point server::counting_since() const { return impl_->totals.since(); }
 event_log& server::events() { return impl_->events; }
 
 std::string server::program_of(channel_no channel) const {

@@ -4,6 +4,8 @@
 #include "jobctl/admin/token.hpp"
 #include "jobctl/cli/check_queue.hpp"
 #include "jobctl/cli/site.hpp"
+#include "jobctl/launcher/control_group_file.hpp"
+#include "jobctl/launcher/control_groups.hpp"
 #include "jobctl/launcher/program_user.hpp"
 #include "jobctl/server/setting_changes.hpp"
 
@@ -74,6 +76,18 @@ void note_addresses_without_route(const settings& site, std::vector<std::string>
       site);
 }
 
+// Where no limits can be had. Without a controller only the host can be asked.
+void note_limits(const settings& site, std::vector<std::string>& notes) {
+  const std::string channels = channels_with_limits(site);
+  if (channels.empty()) return;
+  std::string missing = missing_of_host();
+  const auto holder = words_of_group_file(site.lock_file());
+  if (missing.empty() && !holder.empty() && read_group_file("/proc/" + holder[0] + "/comm") == "jobctl\n")
+    missing = find_control_group("/proc/" + holder[0] + "/cgroup").missing;
+  if (!missing.empty())
+    notes.push_back(fmt::format("the limits of channels ({}) have no effect: {}", channels, missing));
+}
+
 std::vector<std::string> notes_about(const settings& site) {
   std::vector<std::string> notes;
   namespace fs = std::filesystem;
@@ -94,6 +108,7 @@ std::vector<std::string> notes_about(const settings& site) {
       notes.push_back(fmt::format("channel {} has no program: its messages wait", c.name));
   }
   for (std::string& line : ineffective_settings(site)) notes.push_back(std::move(line));
+  note_limits(site, notes);
   note_addresses_without_route(site, notes);
   return notes;
 }

@@ -3,6 +3,7 @@
 #include "jobctl/admin/api.hpp"
 #include "jobctl/cli/command.hpp"
 #include "jobctl/cli/site.hpp"
+#include "jobctl/launcher/control_group_place.hpp"
 #include "jobctl/launcher/program_user.hpp"
 #include "jobctl/server/log.hpp"
 #include "jobctl/server/server.hpp"
@@ -29,7 +30,10 @@ namespace po = boost::program_options;
 namespace asio = boost::asio;
 
 void describe(po::options_description& options) {
-  options.add_options()("verbose", po::bool_switch(), "log what is of interest to developers, too");
+  options.add_options()("verbose", po::bool_switch(), "log what is of interest to developers, too")(
+      "release-groups", po::bool_switch(),
+      "do not serve: take away the limits of channels, so that systemd can start a controller while programs "
+      "run (ExecStopPost= of a unit with Delegate=)");
 }
 
 // What a daemon takes for granted about its process, however it was started.
@@ -146,7 +150,16 @@ class daemon {
   api api_;
 };
 
+// After the end of a controller, whatever it was. The next one gives its channels their limits again.
+int release_groups(const invocation& in) {
+  const auto place = find_control_group();
+  if (!place.missing.empty()) return success;  // so there are no limits
+  if (const auto done = release_control_group(place.directory); !done) return in.fail(done.error());
+  return success;
+}
+
 int run(const invocation& in) {
+  if (in.get<bool>("release-groups")) return release_groups(in);
   prepare_process();
   int status = success;
   auto site = find_site(in, status);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <random>
 #include <signal.h>
+#include <sys/wait.h>
 #include <utility>
 
 namespace jobctl {
@@ -41,6 +42,7 @@ void jobs::carry_out(const action::launch& a) {
     pid = mta::error(mta::errc::cancelled, "the controller is stopping");
   } else if (configured) {
     auto what = channel_command(s_.settings, *configured, number_of(a.job));
+    if (what) s_.groups.confine(*what, name);
     pid = what ? processes_.start(static_cast<std::uint64_t>(a.job), name, *what)
                : mta::result<pid_t>(what.error());
   }
@@ -70,7 +72,10 @@ void jobs::process_ended(std::uint64_t number, pid_t pid, int wait_status) {
   const auto job = found->second;
   running_.erase(found);
   const bool clean = clean_status(wait_status);
-  const auto words = describe_status(wait_status);
+  auto words = describe_status(wait_status);
+  if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL &&
+      s_.groups.ran_out_of_memory(s_.controller.channel_name(job.channel)))
+    words += ": the programs of the channel had reached its memory_max";
   if (!clean) ++s_.counters.unclean_exits;
   log(log_level::info, "channel {}: program (process {}) {}", s_.controller.channel_name(job.channel), pid,
       words);

@@ -6,6 +6,7 @@
 
 #include "config/settings.hpp"
 #include "jobctl/controller/controller.hpp"
+#include "jobctl/launcher/control_groups.hpp"
 #include "jobctl/launcher/launcher.hpp"
 #include "jobctl/server/event_log.hpp"
 #include "jobctl/server/server.hpp"
@@ -27,6 +28,7 @@ class jobs {
     boost::asio::io_context& io;
     jobctl::controller& controller;
     server_counters& counters;
+    control_groups& groups;
     const mta::config::settings& settings;  ///< of the moment: a reload changes them
     std::function<bool()> running;          ///< false: nothing is launched any more
     std::function<void(event_kind, channel_no, std::string)> happened;

@@ -29,7 +29,8 @@ time_point wall_clock() { return std::chrono::floor<milliseconds>(std::chrono::s
 }  // namespace
 
 struct periodic_runner::impl {
-  impl(asio::io_context& i, std::function<void()> idle) : io(i), on_idle(std::move(idle)), timer(io) {}
+  impl(asio::io_context& i, std::function<void()> idle, preparation p)
+      : io(i), on_idle(std::move(idle)), prepare(std::move(p)), timer(io) {}
 
   void configure(const mta::config::settings& s) {
     settings = &s;
@@ -133,6 +134,7 @@ struct periodic_runner::impl {
     const auto job = std::ranges::find(settings->periodic, name, &mta::config::periodic_job::name);
     mta::result<command> what = mta::error(mta::errc::not_configured, "periodic job " + name);
     if (job != settings->periodic.end()) what = periodic_command(*settings, *job);
+    if (what && !job->channel.empty()) prepare(*what, job->channel);
     mta::result<pid_t> pid = what ? processes->start(++last_number, "periodic-" + name, *what) : what.error();
     if (!pid) {
       const auto why = "cannot be started: " + pid.error().message();
@@ -177,6 +179,7 @@ struct periodic_runner::impl {
 
   asio::io_context& io;
   std::function<void()> on_idle;
+  preparation prepare;
   asio::steady_timer timer;
   const mta::config::settings* settings = nullptr;
   std::unique_ptr<launcher> processes;
@@ -187,8 +190,8 @@ struct periodic_runner::impl {
   bool stopped = false, record_there = false;
 };
 
-periodic_runner::periodic_runner(asio::io_context& io, std::function<void()> on_idle)
-    : impl_(std::make_unique<impl>(io, std::move(on_idle))) {}
+periodic_runner::periodic_runner(asio::io_context& io, std::function<void()> on_idle, preparation prepare)
+    : impl_(std::make_unique<impl>(io, std::move(on_idle), std::move(prepare))) {}
 periodic_runner::~periodic_runner() = default;
 
 void periodic_runner::configure(const mta::config::settings& s) { impl_->configure(s); }

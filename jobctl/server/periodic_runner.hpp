@@ -8,8 +8,12 @@
 #include "base/error.hpp"
 #include "config/settings.hpp"
 #include "jobctl/controller/periodic.hpp"
+#include "jobctl/launcher/process.hpp"
 
+#include <chrono>
+#include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,7 +25,10 @@ namespace jobctl {
 
 class periodic_runner {
  public:
-  explicit periodic_runner(boost::asio::io_context&, std::function<void()> on_idle);
+  /// Changes what is about to be started as a channel's slave command.
+  using preparation = std::function<void(command&, const std::string& channel)>;
+
+  periodic_runner(boost::asio::io_context&, std::function<void()> on_idle, preparation);
   ~periodic_runner();
   periodic_runner(const periodic_runner&) = delete;
   periodic_runner& operator=(const periodic_runner&) = delete;

@@ -1,5 +1,6 @@
 #include "jobctl/server/server.hpp"
 
+#include "jobctl/launcher/control_groups.hpp"
 #include "jobctl/launcher/program_user.hpp"
 #include "jobctl/server/backlog_file.hpp"
 #include "jobctl/server/channel_users.hpp"
@@ -90,10 +91,12 @@ struct server::impl {
         pool(options.pool_threads),
         totals(io, pool, core),
         jobs_(jobctl::jobs::surroundings{
-            io, core, counters, settings, [this] { return stage_ == stage::running; },
+            io, core, counters, groups, settings, [this] { return stage_ == stage::running; },
             [this](event_kind kind, channel_no c, std::string text) { happened(kind, c, std::move(text)); },
             [this] { after_events(); }}),
-        periodic(io, [this] { after_events(); }),
+        periodic(
+            io, [this] { after_events(); },
+            [this](command& what, const std::string& channel) { groups.confine(what, channel); }),
         backlogs(io, core, settings.backlog_file()),
         pending(settings.run_directory() + "/orders"),
         upkeep_(upkeep::surroundings{io, pool, store, mta::queue::real_file_io(), core, counters,
@@ -401,6 +404,7 @@ struct server::impl {
     if (next) {
       settings = std::move(*next);
       for (auto& note : take_users()) report.notes.push_back(std::move(note));
+      for (auto& note : groups.configure(settings)) report.notes.push_back(std::move(note));
     }
     options.reopen_logs(settings);
     log_reload(report);
@@ -437,6 +441,7 @@ struct server::impl {
   site_lock lock;
   work_pool pool;
   kept_totals totals;
+  control_groups groups;
   jobctl::jobs jobs_;
   periodic_runner periodic;
   backlog_file backlogs;
@@ -466,6 +471,7 @@ mta::result<> server::open() {
   i.lock = std::move(*lock);
 
   for (const auto& note : i.take_users()) log(log_level::error, "{}", note);
+  for (const auto& note : i.groups.configure(i.settings)) log(log_level::warning, "{}", note);
   i.progress.started = now();
   i.backlogs.remove();  // of one that was killed
   if (auto taken_over = i.pending.open(); !taken_over) return taken_over.error();

@@ -69,7 +69,8 @@ std::vector<std::string> notes_of_changes(const mta::config::settings& before,
       lines.push_back(
           fmt::format("[channel {}] is gone: its messages, if it has any, wait without a program", c.name));
     else if (!c.program.empty() && (dequeue_changed || c.program != now->program || c.user != now->user ||
-                                    c.options != now->options || c.option_file != now->option_file))
+                                    c.options != now->options || c.option_file != now->option_file ||
+                                    (now->limits.any() && !c.limits.any())))
       stale.push_back(c.name);
   }
   if (!stale.empty())
@@ -96,6 +97,9 @@ std::vector<std::string> ineffective_settings(const mta::config::settings& s) {
       if (c.max_life_time != usual.max_life_time) say("max_life_time", why);
       if (c.max_life_askwork != usual.max_life_askwork) say("max_life_askwork", why);
       if (!c.user.empty() && c.slave.empty()) say("user", why);
+      if (c.limits.memory != 0 && c.slave.empty()) say("memory_max", why);
+      if (c.limits.cpu != 0 && c.slave.empty()) say("cpu_max", why);
+      if (c.limits.tasks != 0 && c.slave.empty()) say("tasks_max", why);
       if (!c.options.empty() && c.slave.empty()) say("option." + c.options.front().first, why);
       continue;
     }

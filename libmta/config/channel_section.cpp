@@ -96,6 +96,9 @@ void reader::apply_channel(const section& s) {
       "max_life_askwork", into<number<0, 0xFFFFFFFF>>(c.max_life_askwork))(
       "filesperjob", into<number<0, 1'000'000>>(c.files_per_job))("slave", into<command_line>(c.slave))(
       "poll", into<duration<0, 366ll * 24 * 3600 * 1000>>(c.poll))("user", into<user_name>(c.user));
+  known.add_options()("memory_max", into<byte_count<0, 1ull << 50>>(c.limits.memory))(
+      "cpu_max", into<number<0, 100'000>>(c.limits.cpu))("tasks_max",
+                                                         into<number<0, 1u << 22>>(c.limits.tasks));
   stress_settings& stress = c.stress;
   known.add_options()("stressblackout", into<duration<0, 24ll * 3600 * 1000>>(stress.blackout))(
       "stressfactor", into<number<1, 1000>>(stress.factor))("stressjobs",

@@ -110,6 +110,9 @@ void write_channel(writer& w, const channel& c) {
   w.yes_no("logging", c.logging);
   w.yes_no("stop", c.stopped);
   w.key("backlog_limit", c.backlog_limit);
+  w.key("memory_max", c.limits.memory);
+  w.key("cpu_max", c.limits.cpu);
+  w.key("tasks_max", c.limits.tasks);
   w.key("stressblackout", c.stress.blackout);
   w.key("stressfactor", c.stress.factor);
   w.key("stressjobs", c.stress.jobs);

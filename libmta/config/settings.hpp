@@ -87,6 +87,15 @@ struct stress_settings {
   std::uint32_t factor = 5, jobs = 2, unfactor = 5, unjobs = 2;
 };
 
+/// What the programs of a channel may use together; 0: no limit.
+struct resource_limits {
+  std::uint64_t memory = 0;  ///< `memory_max`, bytes
+  std::uint32_t cpu = 0;     ///< `cpu_max`, percent of one processor
+  std::uint32_t tasks = 0;   ///< `tasks_max`, processes and threads
+
+  bool any() const { return memory != 0 || cpu != 0 || tasks != 0; }
+};
+
 struct channel {
   std::string name;  ///< lower case, at most max_channel_name bytes
   std::vector<std::string>
@@ -125,6 +134,7 @@ struct channel {
   /// Enqueuers are told to try again later while the channel holds so many messages; 0: no limit.
   std::uint32_t backlog_limit = 0;
   stress_settings stress;
+  resource_limits limits;
   /// Larger messages to this channel are divided into message/partial ones (RFC 2046 5.2.2); 0: no limit.
   std::uint32_t max_blocks = 0;  ///< `maxblocks`, of settings::block_size bytes
   std::uint32_t max_lines = 0;   ///< `maxlines`

@@ -9,7 +9,7 @@ if(JOBCTL_SANITIZE STREQUAL "thread" AND NOT JOBCTL_TEST_LONG)
   list(FILTER e2e_scripts INCLUDE REGEX "test_(controller|delivery|events|orders|programs)\\.py$")
 elseif(JOBCTL_SANITIZE AND NOT JOBCTL_TEST_LONG)
   # What these look at is outside of our memory: other programs, users, files.
-  list(FILTER e2e_scripts EXCLUDE REGEX "test_(backlog|counters|http|openapi|python_channel|upgrade|users)\\.py$")
+  list(FILTER e2e_scripts EXCLUDE REGEX "test_(backlog|counters|http|limits|openapi|python_channel|upgrade|users)\\.py$")
 endif()
 foreach(script IN LISTS e2e_scripts)
   get_filename_component(name ${script} NAME_WE)

@@ -49,6 +49,9 @@ BOOST_AUTO_TEST_CASE(what_is_new_or_gone_is_one_line) {
 BOOST_AUTO_TEST_CASE(settings_without_effect_are_named_with_the_reason) {
   BOOST_TEST(
       ineffective_settings(site("[channel x]\nprogram = /bin/x\nthreaddepth = 3\nmaxjobs = 5\n")).empty());
+  const lines unlimited = {"[channel waits] memory_max has no effect: the channel has no program"};
+  BOOST_TEST(ineffective_settings(site("[channel waits]\nmemory_max = 1G\n")) == unlimited,
+             boost::test_tools::per_element());
   const lines expected = {"[channel waits] threaddepth has no effect: the channel has no program",
                           "[channel x] maxjobs has no effect: 20 is more than the job_limit of pool A, 4",
                           "[pool B] has no effect: no channel is in it"};
@@ -63,6 +66,11 @@ BOOST_AUTO_TEST_CASE(what_does_not_follow_at_once_is_noted) {
   const auto renewed = notes_of_changes(site(x + y), site(x + "option.a = 1\n" + y));
   BOOST_REQUIRE(renewed.size() == 1u);
   BOOST_TEST(renewed[0].starts_with("programs of x that run go on"), renewed[0]);
+  const std::string limited = x + "memory_max = 1G\n";
+  const auto confined = notes_of_changes(site(x), site(limited));
+  BOOST_REQUIRE(confined.size() == 1u);
+  BOOST_TEST(confined[0].starts_with("programs of x that run go on"), confined[0]);
+  BOOST_TEST(notes_of_changes(site(limited), site(limited + "cpu_max = 50\n")).empty());
   const auto all = notes_of_changes(site(x), site(x + "[dequeue]\nmax_attempts = 7\n"));
   BOOST_REQUIRE(all.size() == 1u);
   BOOST_TEST(all[0].starts_with("programs of all channels"), all[0]);

@@ -254,6 +254,9 @@ unstressjobs = 6
 unstresstime = 90s
 maxblocks = 100
 maxlines = 2000
+memory_max = 300M
+cpu_max = 150
+tasks_max = 70
 user = fax-1
 defragment = yes
 weight = 7
@@ -297,6 +300,8 @@ option_file = /etc/waiting.option
   BOOST_TEST(c.stopped);
   BOOST_TEST(c.max_blocks == 100u);
   BOOST_TEST(c.max_lines == 2000u);
+  BOOST_TEST((c.limits.memory == 300u << 20 && c.limits.cpu == 150u && c.limits.tasks == 70u));
+  BOOST_TEST(!good("").find_channel("maildir")->limits.any());
   BOOST_TEST(c.user == "fax-1");
   BOOST_TEST(good(to_text(s)).find_channel("tcp_out")->user == "fax-1");
   BOOST_TEST(c.defragment);

@@ -27,6 +27,7 @@
 #include <set>
 #include <string>
 #include <sys/eventfd.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -274,10 +275,16 @@ struct dequeue_fixture {
     options.wait_timeout = patience;
   }
   ~dequeue_fixture() {
-    if (!running.valid()) return;
     blocked.open();
-    if (running.wait_for(0s) != std::future_status::ready && with) with->stop();
-    running.wait();
+    if (running.valid()) {
+      if (running.wait_for(0s) != std::future_status::ready && with) with->stop();
+      running.wait();
+    }
+    // Threads that outlive the loop write what became of their messages, into a directory that is to be
+    // removed.
+    const auto late = steady::now() + patience;
+    while (!at_work.expired() && steady::now() < late) std::this_thread::sleep_for(1ms);
+    BOOST_CHECK_MESSAGE(at_work.expired(), "a thread does not end");
   }
   dequeue_fixture(const dequeue_fixture&) = delete;
   dequeue_fixture& operator=(const dequeue_fixture&) = delete;
@@ -289,9 +296,10 @@ struct dequeue_fixture {
   void launch() {
     running = std::async(std::launch::async, [this] {
       const std::shared_ptr<mta::dequeue_handler> handler(std::shared_ptr<void>(), &p);
-      return std::make_shared<mta::dequeueing::engine>(settings, *settings->find_channel("x"), options,
-                                                       handler)
-          ->run();
+      const auto engine =
+          std::make_shared<mta::dequeueing::engine>(settings, *settings->find_channel("x"), options, handler);
+      at_work = engine;
+      return engine->run();
     });
   }
   /// Launches the program, and welcomes it.
@@ -336,7 +344,8 @@ struct dequeue_fixture {
     for (const auto& r : recipients) e.recipients.push_back({r, "", "", 0, 0});
     return commit_envelope(e, content);
   }
-  queue::message_id commit_envelope(const queue::envelope& e, const std::string& content) {
+  queue::message_id commit_envelope(const queue::envelope& e, const std::string& content,
+                                    const std::string& host = "example.org") {
     if (!writer) {
       queue::writer_options o;
       o.one_shot = true;  // files of 64 messages
@@ -346,7 +355,7 @@ struct dequeue_fixture {
     queue::commit_request r;
     r.channel = "x";
     r.envelope = &e;
-    r.host = "example.org";
+    r.host = host;
     r.now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
     r.content.memory = content;
     r.content.length = content.size();
@@ -397,6 +406,7 @@ struct dequeue_fixture {
   gate blocked;
   std::unique_ptr<conversation> with;
   std::future<mta::result<>> running;
+  std::weak_ptr<mta::dequeueing::engine> at_work;  ///< until its last thread has ended
 };
 
 }  // namespace test

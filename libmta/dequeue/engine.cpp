@@ -1,12 +1,11 @@
 #include "dequeue/engine.hpp"
 
+#include "dequeue/connect.hpp"
 #include "dequeue/log.hpp"
 #include "dequeue/site.hpp"
 #include "dequeue/stress.hpp"
 
 #include <algorithm>
-#include <csignal>
-#include <cstdlib>
 #include <pthread.h>
 
 namespace mta::dequeueing {
@@ -27,14 +26,6 @@ std::size_t stack_size(std::size_t wanted) {
 
 }  // namespace
 
-working_limits::working_limits(const dequeue_options& given, const config::dequeue_settings& site)
-    : max_attempts(given.max_attempts.value_or(site.max_attempts)),
-      retry_interval(given.retry_interval.value_or(site.retry_interval)),
-      controller_timeout(given.controller_timeout.value_or(site.reply_timeout)),
-      max_threads(std::max(given.max_threads.value_or(site.max_threads), 1u)),
-      stack_size(given.stack_size.value_or(site.stack_size)),
-      wait_timeout(given.wait_timeout.value_or(site.wait_timeout)) {}
-
 engine::engine(std::shared_ptr<const config::settings> settings, const config::channel& channel,
                const dequeue_options& options, std::shared_ptr<dequeue_handler> handler)
     : settings_(std::move(settings)),
@@ -47,20 +38,8 @@ engine::engine(std::shared_ptr<const config::settings> settings, const config::c
       notifier_(settings_, accounts_) {}
 
 result<> engine::run() {
-  wire::session_options o;
-  o.socket_path = settings_->program_socket();
-  o.channel = channel_.name;
-  if (const char* job = std::getenv("JOBCTL_JOB")) o.job = std::strtoull(job, nullptr, 10);
-  o.max_threads = limits_.max_threads;
-  o.reply_timeout = limits_.controller_timeout;
-  o.patience = std::max<std::chrono::milliseconds>(limits_.retry_interval * limits_.max_attempts,
-                                                   std::chrono::seconds(1));
-  auto connected = wire::session::connect(std::move(o));
-  if (!connected) {
-    error why = connected.error();
-    if (why.code == errc::timed_out) why.code = errc::disconnected;  // the other is about our threads
-    return why;
-  }
+  auto connected = connect(*settings_, channel_, limits_, limits_.max_threads);
+  if (!connected) return connected.error();
   session_ = std::move(*connected);
   const stoppable registration(*session_);
   const stress_line line(*session_);
@@ -419,40 +398,17 @@ void engine::refill_credit() {
 }  // namespace mta::dequeueing
 
 namespace mta {
-namespace {
-
-extern "C" void on_termination(int) { dequeueing::request_stop(); }
-
-/// SIGTERM asks for a stop, unless the program handles it itself.
-void handle_termination() {
-  struct sigaction now {};
-  if (::sigaction(SIGTERM, nullptr, &now) != 0 || now.sa_handler != SIG_DFL) return;
-  struct sigaction ours {};
-  ours.sa_handler = &on_termination;
-  ::sigemptyset(&ours.sa_mask);
-  ours.sa_flags = SA_RESTART;
-  ::sigaction(SIGTERM, &ours, nullptr);
-}
-
-}  // namespace
 
 result<> dequeue(const dequeue_options& options, dequeue_handler& handler) {
   return dequeue(options, std::shared_ptr<dequeue_handler>(std::shared_ptr<void>(), &handler));
 }
 
 result<> dequeue(const dequeue_options& options, std::shared_ptr<dequeue_handler> handler) {
-  const auto settings = dequeueing::site();
-  if (!settings) return settings.error();
-  std::string name = options.channel;
-  if (name.empty()) {
-    auto own = dequeueing::own_channel();
-    if (!own) return own.error();
-    name = std::move(*own);
-  }
-  const config::channel* const channel = (*settings)->find_channel(name);
-  if (channel == nullptr) return error(errc::not_configured, "channel \"" + name + "\"");
-  handle_termination();
-  return std::make_shared<dequeueing::engine>(*settings, *channel, options, std::move(handler))->run();
+  const auto place = dequeueing::find_workplace(options.channel);
+  if (!place) return place.error();
+  dequeueing::handle_termination();
+  return std::make_shared<dequeueing::engine>(place->settings, *place->channel, options, std::move(handler))
+      ->run();
 }
 
 }  // namespace mta

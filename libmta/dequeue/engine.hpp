@@ -7,6 +7,7 @@
 
 #include "config/settings.hpp"
 #include "dequeue/claims.hpp"
+#include "dequeue/connect.hpp"
 #include "dequeue/context.hpp"
 #include "wire/session.hpp"
 
@@ -19,17 +20,6 @@
 #include <mutex>
 
 namespace mta::dequeueing {
-
-/// Options, completed by the configuration. See mta::dequeue_options for what each one means.
-struct working_limits {
-  working_limits(const dequeue_options&, const config::dequeue_settings&);
-
-  std::uint32_t max_attempts;
-  std::chrono::milliseconds retry_interval, controller_timeout;
-  std::uint32_t max_threads;
-  std::size_t stack_size;
-  std::chrono::milliseconds wait_timeout;
-};
 
 /// Is this thread in a program's process function, with a message in hand?
 bool processing_here() noexcept;

@@ -179,6 +179,11 @@ void context::dispose(std::size_t place, disposition d, std::string_view reason)
   noted_[place] = {true, d, std::string(reason)};
 }
 
+void context::dispose_rest(disposition what, std::string_view reason) {
+  for (std::size_t i = 0; i < noted_.size(); ++i)
+    if (!noted_[i].set) dispose(i, what, reason);
+}
+
 result<> context::finish() {
   if (finished_) return error(errc::gone, "finish message " + id_ + " (finished already)");
   // The notification first, and durably: only then may the queue forget the recipients that it is about.

@@ -40,6 +40,8 @@ class context {
   result<> rest(const std::function<result<>(std::string_view)>& take);
 
   void dispose(std::size_t place, disposition, std::string_view reason);
+  /// For those for which nothing was noted.
+  void dispose_rest(disposition, std::string_view reason);
   /// Notifies the sender, then writes the state; from then on `outcome()` says what to report. Once only.
   result<> finish();
   result<> defer(std::string_view reason);

@@ -140,13 +140,15 @@ BOOST_AUTO_TEST_CASE(an_exception_defers_whatever_was_said) {
 
 BOOST_AUTO_TEST_CASE(a_coroutine_may_finish_its_message_itself) {
   const auto ids = commit_many(2);
+  std::atomic<int> errors{0};
   auto& c = start([&](mta::message& m) -> awaitable<disposition> {
     const auto written = m.id() == to_string(ids[0]) ? m.finish(disposition::delivered) : m.defer("mine");
-    BOOST_TEST(written.has_value());
+    if (!written) ++errors;
     co_return disposition::failed;  // too late
   });
   c.lease(ids);
   c.until_results(2);
+  BOOST_TEST(errors == 0);
   BOOST_TEST((state(ids[0]).phase == queue::phase::finished));
   BOOST_TEST((state(ids[1]).phase == queue::phase::deferred));
   stop();
@@ -181,7 +183,9 @@ BOOST_AUTO_TEST_CASE(so_many_are_in_hand_and_no_more) {
   BOOST_TEST(c.asked_for == 8u);
   released = true;
   c.until_results(8);
-  c.until([&] { return c.asked_for == 16; }, "credit for as many");
+  // A quarter of it may be outstanding: a busy program asks seldom.
+  c.until([&] { return c.asked_for >= 14; }, "credit for more");
+  BOOST_TEST(c.asked_for <= 16u);
   stop();
 }
 

@@ -429,7 +429,7 @@ class world {
     after(about(120s), [this, order] { start_again(order); });
   }
 
-  void start_again(const standing_stop& place) {
+  void start_again(standing_stop place) {  // a copy: it may be one of stops_
     if (!controller_) return after(about(10s), [this, place] { start_again(place); });
     std::erase_if(stops_, [&](const stop_in_force& each) { return each.order.same_place(place); });
     controller_->lift(now_, place.channel, place.host);
